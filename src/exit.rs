@@ -1,0 +1,20 @@
+//! Exit codes: what schedulers and scripts see. 10-19 are container processes, the same in Rust and Java.
+
+/// Done, or stopped gracefully.
+pub const OK: u8 = 0;
+/// The job failed, or a check found something.
+pub const FAILED: u8 = 1;
+/// Wrong usage or job file, or a feature that is not built yet.
+pub const USAGE: u8 = 2;
+/// Killed.
+pub const KILLED: u8 = 3;
+/// Contact lost, state unknown.
+pub const CONTACT_LOST: u8 = 4;
+/// Second Ctrl-C.
+pub const INTERRUPTED: u8 = 130;
+/// Executor: the driver could not be reached, or is gone.
+pub const EXECUTOR_DRIVER_GONE: u8 = 10;
+/// Executor: the driver refused or ended the session.
+pub const EXECUTOR_REFUSED: u8 = 11;
+/// Executor: reading failed in a way that a new process may cure.
+pub const EXECUTOR_SOURCE: u8 = 12;

@@ -1,0 +1,9 @@
+//! Spindle counts Kafka keys over a sliding window, exactly, on YARN.
+//!
+//! The data's way: `source -> count -> wire -> driver -> sink`. The modules stand here in the order in which
+//! they build on each other: each may use those above it, never those below.
+
+pub mod ids;
+pub mod clock;
+pub mod exit;
+pub mod logging;
