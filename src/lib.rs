@@ -7,3 +7,4 @@ pub mod ids;
 pub mod clock;
 pub mod exit;
 pub mod logging;
+pub mod count;
