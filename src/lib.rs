@@ -8,3 +8,4 @@ pub mod clock;
 pub mod exit;
 pub mod logging;
 pub mod count;
+pub mod config;
