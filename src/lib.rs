@@ -9,3 +9,4 @@ pub mod exit;
 pub mod logging;
 pub mod count;
 pub mod config;
+pub mod source;

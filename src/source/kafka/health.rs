@@ -1,0 +1,95 @@
+//! What the client's events say about partitions: which can be read, which are another topic's now.
+
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer;
+
+use super::KafkaSource;
+use crate::ids::Partition;
+use crate::source::SourceError;
+use crate::source::events::{Statistics, Trouble};
+use crate::source::slots::{Fault, fault_in_log};
+
+/// A broker that says nothing for so long, beyond the wait we ask it for, does not answer.
+pub(super) const SILENCE: Duration = Duration::from_secs(3);
+
+impl KafkaSource {
+    /// Takes note of everything that has happened. Cheap when nothing has.
+    pub(super) fn serve_events(&mut self) -> Result<(), SourceError> {
+        for _ in 0..self.events.len() {
+            match self.client.poll(Duration::ZERO) {
+                None => {}
+                Some(Err(error)) => tracing::debug!(%error, "kafka consumer error"),
+                // Cannot be: partitions are forwarded before they start. Dropping it would lose a record.
+                Some(Ok(message)) => {
+                    return Err(SourceError::Fatal(format!("a record came past the queue: {message:?}")));
+                }
+            }
+        }
+        if let Some((_, reason)) = self.client.client().fatal_error() {
+            return Err(SourceError::Fatal(reason));
+        }
+        let (statistics, errors, topic_ids, trouble) = {
+            let mut inbox = self.client.context().inbox();
+            let errors = std::mem::take(&mut inbox.partition_errors);
+            (inbox.statistics.take(), errors, std::mem::take(&mut inbox.topic_ids), inbox.trouble.clone())
+        };
+        self.topic_ids.extend(topic_ids);
+        let mut stopped = Vec::new();
+        for (index, slot) in self.slots.iter_mut().filter(|(_, slot)| !slot.stopped()) {
+            if let Some(id) = self.topic_ids.get(&*slot.partition.topic) {
+                slot.identify(id);
+            }
+            if let Some(fault) = errors.iter().find_map(|line| fault_in_log(line, &slot.partition)) {
+                slot.fail(fault);
+            }
+            if slot.stopped() {
+                stopped.push(index);
+            }
+        }
+        self.stop(&stopped)?;
+        if let Some(statistics) = statistics {
+            self.observe(&statistics, trouble);
+        }
+        Ok(())
+    }
+
+    /// Takes from the statistics which partitions can be read.
+    fn observe(&mut self, statistics: &Statistics, trouble: Option<Trouble>) {
+        let silence = if self.queued() == 0 { self.silence } else { Duration::MAX };
+        let mut all_well = true;
+        for (_, slot) in self.slots.iter_mut().filter(|(_, slot)| !slot.stopped()) {
+            let blocked = unreachable(statistics, &slot.partition, silence).map(|why| match &trouble {
+                Some(trouble) if trouble.denied => Fault::Denied(trouble.reason.clone()),
+                Some(trouble) => Fault::Unreachable(format!("{why}: {}", trouble.reason)),
+                None => Fault::Unreachable(why),
+            });
+            all_well &= blocked.is_none();
+            slot.observe(blocked);
+        }
+        if all_well {
+            self.client.context().inbox().trouble = None;
+        }
+    }
+}
+
+/// Why this partition cannot be read now, as far as the client knows.
+///
+/// The limits of this knowledge: it is up to a second old; a leader that accepts connections and answers other
+/// partitions' fetches counts as reachable; a broker that hangs is noticed after [`SILENCE`].
+fn unreachable(statistics: &Statistics, partition: &Partition, silence: Duration) -> Option<String> {
+    let topic = statistics.topics.get(&*partition.topic);
+    let known = topic.and_then(|topic| topic.partitions.get(&partition.number.to_string()));
+    let Some(known) = known.filter(|known| known.broker >= 0) else {
+        return Some("no leader known".to_owned());
+    };
+    let Some((name, broker)) = statistics.broker(known.broker) else {
+        return Some(format!("broker {} unknown", known.broker));
+    };
+    if broker.state != "UP" {
+        return Some(format!("broker {name} is {}", broker.state.to_lowercase()));
+    }
+    let idle = Duration::from_micros(u64::try_from(broker.rxidle).unwrap_or(0));
+    let fetching = known.fetch_state == "active";
+    (fetching && idle > silence).then(|| format!("broker {name} has not answered for {} s", idle.as_secs()))
+}

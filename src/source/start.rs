@@ -1,0 +1,254 @@
+//! Where each partition is to be read from, and what is lost by it. Pure; the driver asks [`Admin`](super::Admin)
+//! for the facts, once per start.
+//!
+//! Rules: `spec.md` 3 (checkpoint, else committed offsets, else `start`; new partitions from their beginning) and
+//! `exactness.md` 1 (expired, truncated, recreated: by policy, never in silence).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::admin::{LogRange, TopicInfo};
+use crate::ids::{Millis, Offset, Partition, Position, TopicId};
+
+/// Where to begin a topic that has no positions (`source.start`), or by force (`--from`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartRule {
+    /// With records that come from now on.
+    Latest,
+    /// With the oldest record.
+    Earliest,
+    /// With the first record that is not older than this.
+    Timestamp(Millis),
+}
+
+/// What to do about a position that its log no longer has (`source.on_data_loss`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LossPolicy {
+    /// Do not start.
+    Fail,
+    /// Go on with the oldest record that was not read, and say what is lost.
+    Earliest,
+}
+
+/// What the driver knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The job's topics.
+    pub topics: &'a [TopicInfo],
+    /// How far each partition's log reaches.
+    pub ranges: &'a BTreeMap<Partition, LogRange>,
+    /// Positions from the checkpoint, else the group's committed offsets.
+    pub held: &'a BTreeMap<Partition, Position>,
+    /// For a rule with a time: the offset at that time.
+    pub at_time: &'a BTreeMap<Partition, Offset>,
+}
+
+/// Where to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Every partition of the topics, ascending.
+    pub positions: Vec<(Partition, Position)>,
+    /// What is lost.
+    pub losses: Vec<Loss>,
+    /// Partitions that are new: their topic has positions and they have none.
+    pub new: Vec<Partition>,
+}
+
+/// A position that its log no longer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// The partition.
+    pub partition: Partition,
+    /// Where it was to be read on.
+    pub expected: Offset,
+    /// Where it is read on instead.
+    pub resumed: Offset,
+    /// Why.
+    pub reason: LossReason,
+}
+
+/// Why a position is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LossReason {
+    /// Retention, or someone, has deleted records before they were read.
+    Expired,
+    /// The log ends before the position: records that were counted are gone. It is read on at its end.
+    Truncated,
+    /// Another topic has the name now, or (where brokers know no ids) the log ends before the position.
+    Recreated,
+    /// The topic has fewer partitions than it had.
+    Deleted,
+}
+
+impl LossReason {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Expired, Self::Truncated, Self::Recreated, Self::Deleted];
+
+    /// The value of the metric's label `reason`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Truncated => "truncated",
+            Self::Recreated => "recreated",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+impl Loss {
+    /// Offsets that were never read (expired) or were read and are gone (truncated); 0 where nobody can know.
+    pub fn offsets(&self) -> u64 {
+        match self.reason {
+            LossReason::Expired | LossReason::Truncated => self.expected.abs_diff(self.resumed),
+            LossReason::Recreated | LossReason::Deleted => 0,
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { partition, expected, resumed, reason } = self;
+        match reason {
+            LossReason::Expired => write!(
+                f,
+                "{partition}: offset {expected} has expired, the log begins at {resumed} ({} lost)",
+                self.offsets()
+            ),
+            LossReason::Truncated if expected == resumed => write!(
+                f,
+                "{partition}: the log was cut off below offset {expected} and has grown beyond it: records below are lost"
+            ),
+            LossReason::Truncated => write!(
+                f,
+                "{partition}: offset {expected} is beyond the log's end {resumed}: it was truncated ({} lost)",
+                self.offsets()
+            ),
+            LossReason::Recreated => {
+                write!(
+                    f,
+                    "{partition}: the topic was recreated since offset {expected}, its log begins at {resumed}"
+                )
+            }
+            LossReason::Deleted => write!(f, "{partition}: no longer exists, was read to offset {expected}"),
+        }
+    }
+}
+
+/// Why no start can be given.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StartError {
+    /// Records are lost, and the job wants none lost in silence.
+    #[error(
+        "records are lost: {}; to go on without them, set source.on_data_loss: earliest (they are counted as lost), \
+         or begin anew with --from earliest or --from latest",
+        some(.0)
+    )]
+    Lost(Vec<Loss>),
+    /// A partition's leader has not told how far its log reaches.
+    #[error("the log of {} is unknown: it has no leader, or the leader does not answer; repeat when it has", some(.0))]
+    Unknown(Vec<Partition>),
+}
+
+/// The first few, and how many more.
+fn some<T: fmt::Display>(all: &[T]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = all.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    if all.len() > SHOWN {
+        text += &format!("; and {} more", all.len() - SHOWN);
+    }
+    text
+}
+
+/// Resolves where to start every partition of the topics.
+///
+/// `from` is `--from earliest|latest|TIME`: it sets held positions aside. Held positions of topics that are not
+/// among `facts.topics` are ignored: the job no longer reads them.
+pub fn resolve_start(
+    facts: Facts<'_>,
+    start: StartRule,
+    from: Option<StartRule>,
+    policy: LossPolicy,
+) -> Result<Start, StartError> {
+    let nothing = BTreeMap::new();
+    let held = if from.is_some() { &nothing } else { facts.held };
+    let rule = from.unwrap_or(start);
+    let with_positions: BTreeSet<&str> = held.keys().map(|partition| &*partition.topic).collect();
+    let mut result = Start { positions: Vec::new(), losses: deleted(facts.topics, held), new: Vec::new() };
+    let mut unknown = Vec::new();
+    for (topic, number) in facts.topics.iter().flat_map(|t| t.partitions.iter().map(move |p| (t, p.number))) {
+        let partition = Partition::new(topic.name.as_str(), number);
+        let Some(range) = facts.ranges.get(&partition) else {
+            unknown.push(partition);
+            continue;
+        };
+        let fresh = |offset| Position { topic_id: topic.id, ..Position::at(offset) };
+        let position = match held.get(&partition) {
+            Some(held) => match check(*held, topic.id, range) {
+                None => Position { topic_id: topic.id, ..*held },
+                Some((reason, resumed)) => {
+                    let expected = held.offset;
+                    result.losses.push(Loss { partition: partition.clone(), expected, resumed, reason });
+                    fresh(resumed)
+                }
+            },
+            None if with_positions.contains(topic.name.as_str()) => {
+                result.new.push(partition.clone());
+                fresh(range.first)
+            }
+            None => match rule {
+                StartRule::Earliest => fresh(range.first),
+                StartRule::Latest => fresh(range.end),
+                StartRule::Timestamp(_) => match facts.at_time.get(&partition) {
+                    Some(offset) => fresh((*offset).clamp(range.first, range.high)),
+                    None => {
+                        unknown.push(partition);
+                        continue;
+                    }
+                },
+            },
+        };
+        result.positions.push((partition, position));
+    }
+    if !unknown.is_empty() {
+        return Err(StartError::Unknown(unknown));
+    }
+    if policy == LossPolicy::Fail && !result.losses.is_empty() {
+        return Err(StartError::Lost(result.losses));
+    }
+    result.positions.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(result)
+}
+
+/// Why a position cannot be read on in a log with this identity and range, and where reading goes on instead.
+///
+/// Without topic ids (brokers before 2.8) a log that ends below the position is taken for a recreated topic's: had
+/// it been truncated instead, which takes an unclean election, its beginning would be counted twice.
+pub fn check(held: Position, topic_id: Option<TopicId>, range: &LogRange) -> Option<(LossReason, Offset)> {
+    match (held.topic_id, topic_id) {
+        (Some(then), Some(now)) if then != now => Some((LossReason::Recreated, range.first)),
+        // The high watermark, not the end for this isolation: a position read without isolation may lie beyond it.
+        (Some(_), Some(_)) if held.offset > range.high => Some((LossReason::Truncated, range.high)),
+        _ if held.offset > range.high => Some((LossReason::Recreated, range.first)),
+        _ if held.offset < range.first => Some((LossReason::Expired, range.first)),
+        _ => None,
+    }
+}
+
+/// Held partitions of a topic that has fewer now.
+fn deleted(topics: &[TopicInfo], held: &BTreeMap<Partition, Position>) -> Vec<Loss> {
+    let gone = |partition: &Partition| {
+        let topic = topics.iter().find(|topic| *topic.name == *partition.topic);
+        topic.is_some_and(|topic| topic.partitions.iter().all(|p| p.number != partition.number))
+    };
+    let lost = held.iter().filter(|(partition, _)| gone(partition));
+    lost.map(|(partition, position)| Loss {
+        partition: partition.clone(),
+        expected: position.offset,
+        resumed: position.offset,
+        reason: LossReason::Deleted,
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests;
