@@ -10,3 +10,4 @@ pub mod logging;
 pub mod count;
 pub mod config;
 pub mod source;
+pub mod wire;
