@@ -11,3 +11,4 @@ pub mod count;
 pub mod config;
 pub mod source;
 pub mod wire;
+pub mod sink;
