@@ -12,3 +12,4 @@ pub mod config;
 pub mod source;
 pub mod wire;
 pub mod sink;
+pub mod metrics;
