@@ -13,3 +13,4 @@ pub mod source;
 pub mod wire;
 pub mod sink;
 pub mod metrics;
+pub mod web;
