@@ -14,3 +14,4 @@ pub mod wire;
 pub mod sink;
 pub mod metrics;
 pub mod web;
+pub mod launch;
