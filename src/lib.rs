@@ -15,3 +15,4 @@ pub mod sink;
 pub mod metrics;
 pub mod web;
 pub mod launch;
+pub mod executor;
