@@ -16,3 +16,4 @@ pub mod metrics;
 pub mod web;
 pub mod launch;
 pub mod executor;
+pub mod driver;

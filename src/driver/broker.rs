@@ -1,0 +1,251 @@
+//! The driver's dealings with Kafka, on a thread of their own: where reading starts, commits, and a look at every
+//! partition now and then. Calls block here, never in the driver's loop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc as requests;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+
+use super::client_settings;
+use super::state::{Facts, Start};
+use crate::config::{Job, OnDataLoss, Topics};
+use crate::ids::{Partition, Position};
+use crate::source::admin::{Admin, AdminError, LogRange, TopicInfo, TopicsRule};
+use crate::source::start::{self, LossPolicy, StartError, StartRule};
+
+/// New partitions, leaders and recreated topics are found within this time.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How long a start waits for partitions without a leader.
+const LEADERLESS: Duration = Duration::from_secs(10);
+/// How often it asks again.
+const LEADERLESS_EVERY: Duration = Duration::from_millis(250);
+/// Memory for records this client would fetch: it fetches none.
+const PREFETCH_BYTES: u64 = 0;
+
+/// Where reading begins.
+#[derive(Debug, Clone, Copy)]
+pub struct StartRules {
+    /// Where topics begin that have no positions (`source.start`).
+    pub fallback: StartRule,
+    /// Where everything begins, whatever is committed (`--from`).
+    pub forced: Option<StartRule>,
+}
+
+/// What comes back from Kafka.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The start is resolved.
+    Started(Vec<Start>),
+    /// The job cannot start.
+    Failed(String),
+    /// What the job's topics look like now.
+    Looked {
+        topics: Vec<TopicInfo>,
+        facts: Vec<Facts>,
+        /// Number of the last look that was asked for before it.
+        look: u64,
+    },
+    /// Positions were committed, or why not.
+    Committed { positions: Vec<(Partition, Position)>, refused: Option<String> },
+}
+
+enum Request {
+    Commit(Vec<(Partition, Position)>),
+    Look(u64),
+}
+
+/// The handle of the thread. Dropping it ends the thread after the call under way.
+pub(super) struct Broker {
+    requests: requests::Sender<Request>,
+}
+
+impl Broker {
+    /// Starts the thread; its first answer says where reading begins.
+    pub(super) fn start(
+        job: &Job,
+        start: StartRules,
+    ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<Answer>)> {
+        let (requests, queue) = requests::channel();
+        let (answers, incoming) = mpsc::unbounded_channel();
+        let job = job.clone();
+        let run = move || {
+            if let Err(error) = work(&job, start, &queue, &answers) {
+                let _ = answers.send(Answer::Failed(format!("{error:#}")));
+            }
+        };
+        thread::Builder::new()
+            .name("kafka-admin".to_owned())
+            .spawn(run)
+            .context("start the thread that asks Kafka")?;
+        Ok((Self { requests }, incoming))
+    }
+
+    pub(super) fn commit(&self, positions: Vec<(Partition, Position)>) {
+        // A thread that has failed has told so, and the job is over.
+        let _ = self.requests.send(Request::Commit(positions));
+    }
+
+    pub(super) fn look(&self, look: u64) {
+        let _ = self.requests.send(Request::Look(look));
+    }
+}
+
+fn work(
+    job: &Job,
+    start: StartRules,
+    requests: &requests::Receiver<Request>,
+    answers: &mpsc::UnboundedSender<Answer>,
+) -> anyhow::Result<()> {
+    let admin = Admin::connect(&client_settings(job, PREFETCH_BYTES))?;
+    let rule = topics_rule(job)?;
+    let Some(starts) = resolve_when_led(&admin, &rule, job, start, requests)? else { return Ok(()) };
+    let mut look = 0;
+    if answers.send(Answer::Started(starts)).is_err() {
+        return Ok(());
+    }
+    let mut worker = Worker { admin, rule, answers, failing: false };
+    worker.look(look);
+    loop {
+        match requests.recv_timeout(LOOK_EVERY) {
+            Ok(Request::Commit(positions)) => worker.commit(positions),
+            Ok(Request::Look(asked)) => {
+                look = asked;
+                worker.look(look);
+            }
+            Err(requests::RecvTimeoutError::Timeout) => worker.look(look),
+            Err(requests::RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+    }
+}
+
+/// A pattern is for whole names, as the job file says.
+fn topics_rule(job: &Job) -> anyhow::Result<TopicsRule> {
+    Ok(match job.source.topics().map_err(anyhow::Error::msg)? {
+        Topics::Named(names) => TopicsRule::Names(names.to_vec()),
+        Topics::Matching(pattern) => TopicsRule::Pattern(pattern),
+    })
+}
+
+/// A topic that was just made, or whose broker just came up, has its leaders a moment later. `None`: the driver is
+/// over before that.
+fn resolve_when_led(
+    admin: &Admin,
+    rule: &TopicsRule,
+    job: &Job,
+    rules: StartRules,
+    requests: &requests::Receiver<Request>,
+) -> anyhow::Result<Option<Vec<Start>>> {
+    let mut tries_left = LEADERLESS.as_millis() / LEADERLESS_EVERY.as_millis();
+    loop {
+        match resolve(admin, rule, job, rules) {
+            Err(error) if tries_left > 0 && matches!(error.downcast_ref(), Some(StartError::Unknown(_))) => {
+                tries_left -= 1;
+            }
+            result => return result.map(Some),
+        }
+        // Nothing is asked for before the start is known, so this only waits.
+        if let Err(requests::RecvTimeoutError::Disconnected) = requests.recv_timeout(LEADERLESS_EVERY) {
+            return Ok(None);
+        }
+    }
+}
+
+/// Where every partition is read from. Asked until it is known; what comes out is numbers.
+fn resolve(admin: &Admin, rule: &TopicsRule, job: &Job, rules: StartRules) -> anyhow::Result<Vec<Start>> {
+    let topics = admin.describe(rule)?;
+    let partitions: Vec<_> = topics.iter().flat_map(partitions_of).collect();
+    let ranges: BTreeMap<_, _> = log_ranges(admin, &partitions)?;
+    let committed = admin.committed(&partitions)?;
+    let held = partitions.iter().cloned().zip(committed).filter_map(|(p, position)| Some((p, position?)));
+    let at_time = match rules.forced.unwrap_or(rules.fallback) {
+        StartRule::Timestamp(time_ms) => {
+            let offsets = admin.offsets_for_time(&partitions, time_ms)?;
+            partitions
+                .iter()
+                .cloned()
+                .zip(offsets)
+                .filter_map(|(p, offset)| Some((p, offset.ok()?)))
+                .collect()
+        }
+        StartRule::Latest | StartRule::Earliest => BTreeMap::new(),
+    };
+    let facts = start::Facts { topics: &topics, ranges: &ranges, held: &held.collect(), at_time: &at_time };
+    let policy = match job.source.on_data_loss {
+        OnDataLoss::Fail => LossPolicy::Fail,
+        OnDataLoss::Earliest => LossPolicy::Earliest,
+    };
+    let resolved = start::resolve_start(facts, rules.fallback, rules.forced, policy)?;
+    for loss in &resolved.losses {
+        tracing::warn!("{loss}; reading goes on behind it");
+    }
+    for partition in &resolved.new {
+        tracing::info!(%partition, "a partition without a committed offset is new, and read from its beginning");
+    }
+    let start = |(partition, position): (Partition, Position)| {
+        let log_end = ranges.get(&partition).map(|range| range.end);
+        Start { partition, position, log_end }
+    };
+    Ok(resolved.positions.into_iter().map(start).collect())
+}
+
+fn partitions_of(topic: &TopicInfo) -> impl Iterator<Item = Partition> {
+    let name: Arc<str> = topic.name.as_str().into();
+    topic.partitions.iter().map(move |info| Partition::new(Arc::clone(&name), info.number))
+}
+
+fn log_ranges(admin: &Admin, partitions: &[Partition]) -> anyhow::Result<BTreeMap<Partition, LogRange>> {
+    let ranges = admin.log_range(partitions)?;
+    Ok(partitions.iter().cloned().zip(ranges).filter_map(|(p, range)| Some((p, range.ok()?))).collect())
+}
+
+struct Worker<'a> {
+    admin: Admin,
+    rule: TopicsRule,
+    answers: &'a mpsc::UnboundedSender<Answer>,
+    /// Whether the last look failed; said once, not every ten seconds.
+    failing: bool,
+}
+
+impl Worker<'_> {
+    fn commit(&self, positions: Vec<(Partition, Position)>) {
+        let refused = self.admin.commit(&positions).err().map(|error| error.to_string());
+        // Nobody listens only when the driver is over.
+        let _ = self.answers.send(Answer::Committed { positions, refused });
+    }
+
+    fn look(&mut self, look: u64) {
+        match self.facts() {
+            Ok((topics, facts)) => {
+                self.failing = false;
+                let _ = self.answers.send(Answer::Looked { topics, facts, look });
+            }
+            Err(error) if !self.failing => {
+                self.failing = true;
+                tracing::warn!("look at the topics: {error:#}");
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn facts(&self) -> anyhow::Result<(Vec<TopicInfo>, Vec<Facts>)> {
+        let topics = match self.admin.describe(&self.rule) {
+            Err(AdminError::NoTopic { .. }) => Vec::new(),
+            other => other?,
+        };
+        let partitions: Vec<_> = topics.iter().flat_map(partitions_of).collect();
+        let ranges = log_ranges(&self.admin, &partitions)?;
+        let infos = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |info| (topic, info)));
+        let facts = partitions.iter().zip(infos).map(|(partition, (topic, info))| Facts {
+            partition: partition.clone(),
+            topic_id: topic.id,
+            led: info.leader >= 0,
+            log: ranges.get(partition).map(|range| (range.first, range.high)),
+        });
+        let facts = facts.collect();
+        Ok((topics, facts))
+    }
+}

@@ -1,0 +1,362 @@
+//! What people see of the driver: logs and metrics, kept up to date from what the loop does. Decides nothing.
+
+mod status;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::state::{EndReason, Event, State};
+use crate::config::Job;
+use crate::count::Window;
+use crate::ids::{CutNumber, Millis, Partition, Position, Session};
+use crate::metrics::{
+    DriverMetrics, ExitClass, PartitionMetrics, Phase, PrintedWindow, SessionEnd, SlotMetrics,
+};
+use crate::sink::json;
+use crate::source::admin::TopicInfo;
+use crate::source::key::Unkeyed;
+use crate::web::{Action, DriverView, Executors, JobState, Lag, Snapshot, Status, WindowStatus};
+use crate::wire::message::{Delta, Hello, Range, Reading};
+
+/// Windows that wait to be printed are remembered up to so many.
+const UNPRINTED_MAX: usize = 64;
+
+/// Cuts whose sending is remembered.
+const CUTS_MAX: usize = 128;
+
+/// Follows a driver.
+pub struct Observer {
+    metrics: Arc<DriverMetrics>,
+    view: Arc<DriverView>,
+    actions: Option<mpsc::Receiver<Action>>,
+    status: Status,
+    window_json: Option<Arc<str>>,
+    address: SocketAddr,
+    partitions: BTreeMap<Partition, PartitionMetrics>,
+    /// Records not counted yet and the age of the oldest, by partition.
+    lags: BTreeMap<Partition, (u64, Duration)>,
+    /// For how many slides a partition has not been read.
+    unread_slides: BTreeMap<Partition, u64>,
+    /// Who has said hello and is not let in yet, or never.
+    greeted: BTreeMap<Session, Hello>,
+    executors: BTreeMap<Session, (Hello, SlotMetrics)>,
+    /// When each cut was sent that somebody may still answer, on the monotonic clock.
+    cuts: BTreeMap<CutNumber, Duration>,
+    /// When the newest window was made, on the monotonic clock.
+    made_at: Option<(Millis, Duration)>,
+    unprinted: BTreeMap<Millis, PrintedWindow>,
+    skipped: u64,
+    commits_fail: bool,
+    memory_bytes: u64,
+}
+
+impl Observer {
+    /// Will follow the driver of `job`, known as `app`, whose HTTP is at `address`.
+    pub fn new(job: &Job, app: &str, attempt: u32, now_ms: Millis, address: SocketAddr) -> Self {
+        let metrics = Arc::new(DriverMetrics::new());
+        metrics.attempt(attempt);
+        let status = Status {
+            name: job.name.clone(),
+            app: app.to_owned(),
+            state: JobState::Starting,
+            since_ms: now_ms,
+            attempt,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            window: None,
+            lag: Lag::default(),
+            unread: Vec::new(),
+            executors: Executors::default(),
+            attention: Vec::new(),
+        };
+        let first = Snapshot { status: status.clone(), window_json: None, processes: Vec::new() };
+        let (view, actions) = DriverView::new(first);
+        Self {
+            metrics,
+            view,
+            actions: Some(actions),
+            status,
+            window_json: None,
+            address,
+            partitions: BTreeMap::new(),
+            lags: BTreeMap::new(),
+            unread_slides: BTreeMap::new(),
+            greeted: BTreeMap::new(),
+            executors: BTreeMap::new(),
+            cuts: BTreeMap::new(),
+            made_at: None,
+            unprinted: BTreeMap::new(),
+            skipped: 0,
+            commits_fail: false,
+            memory_bytes: job.driver.memory.bytes(),
+        }
+    }
+
+    /// What is measured.
+    pub fn metrics(&self) -> Arc<DriverMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// What HTTP shows.
+    pub fn view(&self) -> Arc<DriverView> {
+        Arc::clone(&self.view)
+    }
+
+    /// What HTTP asks for; given out once.
+    pub fn actions(&mut self) -> Option<mpsc::Receiver<Action>> {
+        self.actions.take()
+    }
+
+    pub(super) fn hello(&mut self, session: Session, hello: Hello) {
+        self.greeted.insert(session, hello);
+    }
+
+    fn opened(&mut self, session: Session) {
+        let Some(hello) = self.greeted.remove(&session) else { return };
+        let (slot, generation) = (session.slot.0, session.generation.0);
+        tracing::info!(slot, generation, host = hello.host, pid = hello.pid, "executor connected");
+        let series = self.metrics.slot(session.slot, &hello.host);
+        self.executors.insert(session, (hello, series));
+    }
+
+    pub(super) fn ended(&mut self, session: Session, reason: &EndReason) {
+        if let Some((_, series)) = self.executors.remove(&session) {
+            series.forget();
+        }
+        if let Some(hello) = self.greeted.remove(&session) {
+            let (slot, generation) = (session.slot.0, session.generation.0);
+            tracing::warn!(slot, generation, host = hello.host, pid = hello.pid, %reason, "executor not let in");
+        }
+    }
+
+    pub(super) fn exited(&self, class: ExitClass) {
+        self.metrics.executor_exited(class);
+    }
+
+    /// A cut goes out.
+    pub(super) fn cut(&mut self, cut: CutNumber, at: Duration) {
+        self.cuts.entry(cut).or_insert(at);
+        while self.cuts.len() > CUTS_MAX {
+            self.cuts.pop_first();
+        }
+    }
+
+    /// A step that closed a slide began and ended.
+    pub(super) fn closed(&mut self, began: Duration, ended: Duration) {
+        if let Some((_, sent)) = self.cuts.last_key_value() {
+            self.metrics.phase(Phase::Gather, began.saturating_sub(*sent));
+        }
+        self.metrics.phase(Phase::Close, ended.saturating_sub(began));
+        self.made_at = Some((Millis::MIN, ended));
+    }
+
+    pub(super) fn stopping(&mut self) {
+        self.status.state = JobState::Stopping;
+    }
+
+    /// Positions and lag, as the executor reports them.
+    pub(super) fn delta(&mut self, session: Session, delta: &Delta, now_ms: Millis, at: Duration) {
+        if let (Some((_, series)), Some(sent)) = (self.executors.get(&session), self.cuts.get(&delta.cut)) {
+            series.delta_delay(at.saturating_sub(*sent));
+        }
+        for range in &delta.ranges {
+            self.reading(range);
+            let series = partition(&self.metrics, &mut self.partitions, &range.partition);
+            let read = (range.until.offset - range.from).max(0).unsigned_abs();
+            series.accepted(read, range.until.offset);
+            if let Some(end) = range.log_end {
+                let lag = (end - range.until.offset).max(0).unsigned_abs();
+                let age_ms = range.reached_ms.filter(|_| lag > 0).map_or(0, |ms| (now_ms - ms).max(0));
+                let age = Duration::from_millis(age_ms.unsigned_abs());
+                series.set_end(end);
+                series.set_lag(lag, age);
+                self.lags.insert(range.partition.clone(), (lag, age));
+            }
+        }
+    }
+
+    /// Tells, once, why a partition cannot be read and that it can be again. One that has just been assigned is
+    /// given a slide to begin.
+    fn reading(&mut self, range: &Range) {
+        let partition = &range.partition;
+        let reason = match &range.reading {
+            Reading::Following => {
+                if self.unread_slides.remove(partition).is_some_and(|slides| slides > 1) {
+                    tracing::info!(%partition, "partition is read again");
+                }
+                return;
+            }
+            Reading::Unreachable(reason)
+            | Reading::Denied(reason)
+            | Reading::OutOfRange(reason)
+            | Reading::Truncated(reason)
+            | Reading::Gone(reason)
+            | Reading::Broken(reason) => reason,
+        };
+        let slides = self.unread_slides.entry(partition.clone()).or_default();
+        *slides = slides.saturating_add(1);
+        if *slides == 2 {
+            tracing::warn!(%partition, reason, "partition cannot be read; windows go on without it");
+        }
+    }
+
+    /// Leaders and replicas, as the brokers report them.
+    pub(super) fn topics(&mut self, topics: &[TopicInfo]) {
+        for topic in topics {
+            for info in &topic.partitions {
+                let name = Partition::new(topic.name.as_str(), info.number);
+                let leader = (info.leader >= 0).then_some(info.leader);
+                let series = partition(&self.metrics, &mut self.partitions, &name);
+                series.set_replication(leader, info.replicas.len(), info.isr.len());
+            }
+        }
+    }
+
+    pub(super) fn committed(&mut self, positions: &[(Partition, Position)], failed: Option<String>) {
+        let failed_before = std::mem::replace(&mut self.commits_fail, failed.is_some());
+        if let Some(reason) = failed {
+            self.metrics.commit_failed();
+            if !failed_before {
+                tracing::warn!(
+                    reason,
+                    "offsets were not committed; counting is not affected, lag tools show old offsets"
+                );
+            }
+            return;
+        }
+        if failed_before {
+            tracing::info!("offsets are committed again");
+        }
+        for (name, position) in positions {
+            partition(&self.metrics, &mut self.partitions, name).set_committed(position.offset);
+        }
+    }
+
+    /// A window was made; it may be printed later, or never.
+    pub(super) fn window(&mut self, window: &Window, state: &State, now_ms: Millis) {
+        let made = PrintedWindow {
+            end_ms: window.end_ms,
+            total: window.total,
+            distinct: window.distinct,
+            complete: window.complete,
+        };
+        self.metrics.window_made(made);
+        if let Some((made_ms, _)) = &mut self.made_at {
+            *made_ms = window.end_ms;
+        }
+        self.unprinted.insert(window.end_ms, made);
+        while self.unprinted.len() > UNPRINTED_MAX {
+            self.unprinted.pop_first();
+        }
+        let (wanted, running) = state.executors();
+        let hosts = self.executors.values().map(|(hello, _)| &hello.host).collect::<BTreeSet<_>>().len();
+        self.metrics.executors(wanted as usize, running as usize, hosts);
+        self.metrics.restart_budget(u64::from(state.restarts_left(now_ms)));
+        self.metrics.state_bytes(state.bytes() as u64, self.memory_bytes);
+        self.window_json = Some(json::line(&self.status.name, window).into());
+        if self.status.state == JobState::Starting {
+            self.status.state = JobState::Running;
+        }
+        let delay_ms = (now_ms - window.end_ms).max(0).unsigned_abs();
+        let PrintedWindow { end_ms, total, distinct, complete } = made;
+        self.status.window = Some(WindowStatus { end_ms, delay_ms, total, distinct, complete });
+        self.status.unread = window.unread.iter().map(ToString::to_string).collect();
+        self.status.lag = self.lag();
+        let list = self.executor_list(state);
+        self.status.executors =
+            Executors { running, wanted, hosts: u32::try_from(hosts).unwrap_or(u32::MAX), list };
+        self.status.attention = self.attention(state);
+        self.publish();
+    }
+
+    pub(super) fn printed(&mut self, end_ms: Millis, delay: Duration, at: Duration) {
+        if let Some((_, made)) = self.made_at.take_if(|(made_ms, _)| *made_ms == end_ms) {
+            self.metrics.phase(Phase::Print, at.saturating_sub(made));
+        }
+        if let Some(window) = self.unprinted.remove(&end_ms) {
+            self.metrics.window_printed(window, delay);
+        }
+        if let Some(window) = self.status.window.as_mut().filter(|window| window.end_ms == end_ms) {
+            window.delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            self.publish();
+        }
+    }
+
+    /// So many windows were left out on stdout since the start.
+    pub(super) fn skipped(&mut self, windows: u64) {
+        (self.skipped..windows).for_each(|_| self.metrics.window_skipped());
+        self.skipped = windows;
+    }
+
+    /// The wall clock is so far ahead of the windows' clock.
+    pub(super) fn clock(&self, ahead_ms: Millis) {
+        self.metrics.clock_offset_ms(-ahead_ms);
+    }
+
+    pub(super) fn event(&mut self, event: &Event) {
+        match event {
+            Event::SessionOpened(session) => self.opened(*session),
+            Event::SessionEnded(session, reason) => self.session_ended(*session, reason),
+            Event::StartFailed(slot, generation, how) => {
+                tracing::warn!(slot = slot.0, generation = generation.0, how, "an executor did not start");
+            }
+            Event::Lost(loss) => {
+                self.metrics.lost_offsets(loss.reason, loss.offsets());
+                tracing::warn!("{loss}; reading goes on behind it");
+            }
+            Event::PartitionAdded(partition, offset) => {
+                tracing::info!(%partition, offset, "a new partition is read from its beginning");
+            }
+            Event::Unkeyed(reason, records) => {
+                if let Some(reason) = unkeyed(reason) {
+                    self.metrics.unkeyed(reason, *records);
+                }
+            }
+            Event::CommitRefused => {}
+            Event::MemoryHigh { bytes, limit } => tracing::warn!(
+                bytes,
+                limit,
+                "state takes more than 70 % of driver.memory; at 95 % the job ends: raise driver.memory"
+            ),
+            Event::SlidesSkipped(slides) => {
+                tracing::warn!(slides, "cuts came late; their records are in the slide after");
+            }
+        }
+    }
+
+    fn session_ended(&self, session: Session, reason: &EndReason) {
+        let label = match reason {
+            EndReason::Closed(_) | EndReason::Exited(_) => SessionEnd::Lost,
+            EndReason::Silent => SessionEnd::Silent,
+            EndReason::Straggler(_) => SessionEnd::Straggler,
+            EndReason::Refused(_) => SessionEnd::Refused,
+            EndReason::Surplus => SessionEnd::Closed,
+        };
+        self.metrics.session_ended(label);
+        if *reason == EndReason::Surplus {
+            tracing::info!(slot = session.slot.0, "executor let go");
+        } else {
+            tracing::warn!(
+                slot = session.slot.0,
+                generation = session.generation.0,
+                reason = %reason,
+                "executor lost; its partitions go to the others"
+            );
+        }
+    }
+}
+
+fn partition<'a>(
+    metrics: &DriverMetrics,
+    known: &'a mut BTreeMap<Partition, PartitionMetrics>,
+    name: &Partition,
+) -> &'a PartitionMetrics {
+    known.entry(name.clone()).or_insert_with(|| metrics.partition(name))
+}
+
+fn unkeyed(reason: &str) -> Option<Unkeyed> {
+    Unkeyed::ALL.into_iter().find(|known| known.label() == reason)
+}

@@ -1,0 +1,68 @@
+//! What HTTP shows of a driver, drawn from what the observer has seen. Feeds `web`.
+
+use std::collections::BTreeMap;
+
+use super::Observer;
+use crate::driver::state::State;
+use crate::ids::Session;
+use crate::web::{ExecutorStatus, Lag, Process, Role, Snapshot};
+
+impl Observer {
+    pub(super) fn publish(&self) {
+        let driver = Process { role: Role::Driver, address: self.address.to_string() };
+        let executors = self.executors.iter().map(|(session, (hello, _))| Process {
+            role: Role::Executor { slot: session.slot.0 },
+            address: hello.http.clone(),
+        });
+        let processes = std::iter::once(driver).chain(executors).collect();
+        let window_json = self.window_json.clone();
+        self.view.publish(Snapshot { status: self.status.clone(), window_json, processes });
+    }
+
+    pub(super) fn lag(&self) -> Lag {
+        let worst = self.lags.iter().filter(|(_, (records, _))| *records > 0).max_by_key(|(_, lag)| **lag);
+        Lag {
+            records: self.lags.values().map(|(records, _)| records).sum(),
+            seconds: self.lags.values().map(|(_, age)| age.as_secs_f64()).fold(0.0, f64::max),
+            worst: worst.map(|(partition, _)| partition.to_string()),
+        }
+    }
+
+    pub(super) fn executor_list(&self, state: &State) -> Vec<ExecutorStatus> {
+        let mut partitions: BTreeMap<Session, Vec<String>> = BTreeMap::new();
+        for (partition, owner) in state.owners() {
+            if let Some(owner) = owner {
+                partitions.entry(owner).or_default().push(partition.to_string());
+            }
+        }
+        let executors = self.executors.iter().map(|(session, (hello, _))| ExecutorStatus {
+            slot: session.slot.0,
+            generation: session.generation.0,
+            host: hello.host.clone(),
+            pid: hello.pid,
+            partitions: partitions.remove(session).unwrap_or_default(),
+            http: Some(hello.http.clone()),
+        });
+        executors.collect()
+    }
+
+    /// What a person should look at.
+    pub(super) fn attention(&self, state: &State) -> Vec<String> {
+        let (wanted, running) = state.executors();
+        let limit = self.memory_bytes / 100 * 70;
+        let mut attention = Vec::new();
+        if running < wanted {
+            attention.push(format!("{running} of {wanted} executors run"));
+        }
+        if !self.status.unread.is_empty() {
+            attention.push(format!("{} partitions cannot be read", self.status.unread.len()));
+        }
+        if self.commits_fail {
+            attention.push("offsets are not committed".to_owned());
+        }
+        if state.bytes() as u64 > limit {
+            attention.push("state takes more than 70 % of driver.memory".to_owned());
+        }
+        attention
+    }
+}

@@ -1,0 +1,247 @@
+//! What the state is told and what it wants done: the whole surface between logic and world.
+
+use crate::count::Window;
+use crate::ids::{CutNumber, Generation, Millis, Offset, Partition, Position, Session, Slot, TopicId};
+use crate::source::start::Loss;
+use crate::wire::message::{Counts, Delta, ToExecutor};
+
+/// What the job file decides, as numbers.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Driver attempt, from 1.
+    pub attempt: u32,
+    /// Step of the window, milliseconds.
+    pub slide_ms: Millis,
+    /// Length of the window, a multiple of the slide, milliseconds.
+    pub length_ms: Millis,
+    /// Keys shown per window.
+    pub top: usize,
+    /// Executors wanted at the start.
+    pub executors: u32,
+    /// Silence that ends a session, milliseconds.
+    pub timeout_ms: Millis,
+    /// How long a session may owe a cut that others have answered, milliseconds.
+    pub straggler_ms: Millis,
+    /// Whether reading goes on behind lost offsets; otherwise losing any ends the job.
+    pub skip_lost: bool,
+    /// State bytes at which the job ends rather than run out of memory.
+    pub memory_bytes: usize,
+    /// Whether each slide's own counts are wanted as [`Effect::Slide`].
+    pub report_slides: bool,
+    /// Seed of the hash table; unknown to whoever chooses the keys.
+    pub seed: u64,
+}
+
+/// Where reading of one partition begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The partition.
+    pub partition: Partition,
+    /// From where.
+    pub position: Position,
+    /// The log's end when that was decided.
+    pub log_end: Option<Offset>,
+}
+
+/// What the broker says of one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The partition.
+    pub partition: Partition,
+    /// Its topic's identity, where the broker knows one.
+    pub topic_id: Option<TopicId>,
+    /// Whether it has a leader.
+    pub led: bool,
+    /// First offset and end of the log; `None` if the broker could not say.
+    pub log: Option<(Offset, Offset)>,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Time passed; given whenever [`super::State::wake_ms`] is reached, after everything that has arrived.
+    Tick,
+    /// The start is resolved.
+    Started(Vec<Start>),
+    /// What the job's topics look like now; `look` is the number of the last [`Effect::Look`] that it answers.
+    Looked {
+        /// Every partition of every topic of the job.
+        facts: Vec<Facts>,
+        /// Number of the look.
+        look: u64,
+    },
+    /// An executor has connected and said who it is.
+    Opened {
+        /// Its session.
+        session: Session,
+        /// The attempt it was started for.
+        attempt: u32,
+    },
+    /// A connection is gone.
+    Closed {
+        /// Its session.
+        session: Session,
+        /// Why.
+        reason: String,
+    },
+    /// The executor lives.
+    Alive(Session),
+    /// Part of a delta to come.
+    Counts(Session, Counts),
+    /// A cut's answer.
+    Delta(Session, Delta),
+    /// The launcher has started a process.
+    Launched(Slot, Generation),
+    /// A process has ended.
+    Exited {
+        /// Its slot.
+        slot: Slot,
+        /// Its generation.
+        generation: Generation,
+        /// How, in words.
+        how: String,
+    },
+    /// So many executors are wanted from now on.
+    Scale(u32),
+    /// Positions were committed to the group, or refused, which is a warning.
+    Committed {
+        /// Whether they were taken.
+        taken: bool,
+    },
+    /// Last cut, print, commit, finish; after the deadline, finish without.
+    Stop {
+        /// When to finish at the latest.
+        deadline_ms: Millis,
+    },
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Tell the executor what it needs to know of the job.
+    Welcome(Session),
+    /// Send a message.
+    Send(Session, ToExecutor),
+    /// Tell the executor that its session is over and close the connection; whatever still comes is dropped.
+    End(Session, EndReason),
+    /// These executors are to run, and no others.
+    Target(Target),
+    /// Show a window.
+    Print(Window),
+    /// The newest slide's own counts; stands before the window they are newest in.
+    Slide(SlideReport),
+    /// Commit these positions to the group; answer with [`Input::Committed`].
+    Commit(Vec<(Partition, Position)>),
+    /// Ask the broker about every partition at once; answer with [`Input::Looked`].
+    Look(u64),
+    /// Something that people and metrics should know.
+    Event(Event),
+    /// The job is over.
+    Finish(Outcome),
+}
+
+/// Everything a slide added, for those who keep books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlideReport {
+    /// The slide's end.
+    pub end_ms: Millis,
+    /// The cut that ended it; `None` for a slide that passed without one.
+    pub cut: Option<CutNumber>,
+    /// What was read: from, and where reading goes on.
+    pub ranges: Vec<(Partition, Offset, Position)>,
+    /// Records per key; a key may stand more than once.
+    pub counts: Vec<(Option<Box<[u8]>>, u64)>,
+}
+
+/// The complete set of executors that are to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Number of the order; a higher one replaces a lower one.
+    pub revision: u64,
+    /// What is to run.
+    pub slots: Vec<(Slot, Generation)>,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndReason {
+    /// The connection closed.
+    Closed(String),
+    /// Nothing was heard for the time-out.
+    Silent,
+    /// It owed a cut for too long.
+    Straggler(CutNumber),
+    /// It broke the protocol; nothing of the offending message was taken.
+    Refused(String),
+    /// The process ended.
+    Exited(String),
+    /// It is not wanted any more.
+    Surplus,
+}
+
+impl EndReason {
+    /// A word for metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Closed(_) => "closed",
+            Self::Silent => "silent",
+            Self::Straggler(_) => "straggler",
+            Self::Refused(_) => "refused",
+            Self::Exited(_) => "exited",
+            Self::Surplus => "surplus",
+        }
+    }
+}
+
+impl std::fmt::Display for EndReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Closed(reason) => write!(f, "the connection closed: {reason}"),
+            Self::Silent => f.write_str("nothing was heard for executors.timeout"),
+            Self::Straggler(cut) => write!(f, "it owed cut {cut} for longer than executors.straggler"),
+            Self::Refused(reason) => write!(f, "refused: {reason}"),
+            Self::Exited(how) => write!(f, "the process ended: {how}"),
+            Self::Surplus => f.write_str("not wanted any more"),
+        }
+    }
+}
+
+/// Something that people and metrics should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A session is ready for partitions.
+    SessionOpened(Session),
+    /// A session is over; its partitions go to the others.
+    SessionEnded(Session, EndReason),
+    /// An executor ended without ever having had a session.
+    StartFailed(Slot, Generation, String),
+    /// Offsets that were never counted and never will be; reading goes on behind them.
+    Lost(Loss),
+    /// A partition appeared and is read from its beginning.
+    PartitionAdded(Partition, Offset),
+    /// Records counted under null because the key rule found no key.
+    Unkeyed(String, u64),
+    /// The group refused positions.
+    CommitRefused,
+    /// State takes more than 70 % of what it may.
+    MemoryHigh {
+        /// State bytes.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Cuts were missed; their slides stay empty.
+    SlidesSkipped(u64),
+}
+
+/// How the job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Stopped on request; everything printed is committed, unless the deadline came first.
+    Stopped {
+        /// Whether the last cut was answered, printed and committed before the deadline.
+        clean: bool,
+    },
+    /// It cannot go on, for a reason that a restart does not cure.
+    Failed(String),
+}

@@ -1,0 +1,210 @@
+//! Who reads which partition, and from where: the expected offsets that make a double count impossible.
+
+use std::collections::BTreeMap;
+
+use super::{Effect, GATHER_MS, State};
+use crate::driver::assign;
+use crate::ids::{Millis, Offset, Partition, Position, Session};
+use crate::wire::message::ToExecutor;
+
+/// One partition of the job.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    /// Where the next accepted range must begin.
+    pub position: Position,
+    /// Where reading went on after the newest printed slide; never ahead of `position`.
+    pub printed: Position,
+    /// Whose ranges are accepted.
+    pub owner: Option<Session>,
+    /// Whether the owner is to give it up.
+    pub leaving: Leaving,
+    /// Reading stopped and begins anew as soon as the owner has given it up.
+    pub anew: Option<Anew>,
+    /// Reading stopped; a look is to tell why.
+    pub suspect: Option<Suspect>,
+    /// Whether the broker names a leader.
+    pub led: bool,
+    /// Looks in a row that did not find it.
+    pub absent_looks: u8,
+    /// Log end as heard at the slide before: what should be read by now.
+    pub seen_end: Option<Offset>,
+}
+
+/// What is known of a partition whose reading stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Suspect {
+    /// Number of the look that is to tell why.
+    pub look: u64,
+    /// Whether its log was cut off below the position, which facts do not show once it has grown again.
+    pub truncated: bool,
+}
+
+/// Where reading begins anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anew {
+    /// Where the last accepted range ends, wherever that is by then: an offset noted down earlier could lie
+    /// before it, and what is between would count twice.
+    Here,
+    /// Behind lost offsets.
+    At(Position),
+}
+
+/// How far a partition is on its way from one session to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// It stays.
+    No,
+    /// It goes with the next cut.
+    AtNextCut,
+    /// The cut that releases it is under way; its delta ends the ownership.
+    UnderWay,
+}
+
+impl Held {
+    pub(super) fn new(position: Position, log_end: Option<Offset>) -> Self {
+        Self {
+            position,
+            printed: position,
+            owner: None,
+            leaving: Leaving::No,
+            anew: None,
+            suspect: None,
+            led: true,
+            absent_looks: 0,
+            seen_end: log_end,
+        }
+    }
+
+    /// Nobody reads it any more: what waited for that happens.
+    pub(super) fn orphan(&mut self) {
+        self.owner = None;
+        self.leaving = Leaving::No;
+        match self.anew.take() {
+            Some(Anew::At(position)) => self.position = position,
+            Some(Anew::Here) => {}
+            None => return,
+        }
+        self.suspect = None;
+    }
+}
+
+/// Every partition of the job.
+#[derive(Debug, Default)]
+pub(super) struct Partitions {
+    held: BTreeMap<Partition, Held>,
+    /// Something changed that may call for other owners.
+    unsettled: bool,
+    placed: bool,
+}
+
+impl Partitions {
+    pub(super) fn add(&mut self, partition: Partition, held: Held) {
+        self.held.insert(partition, held);
+        self.unsettled = true;
+    }
+
+    pub(super) fn get(&self, partition: &Partition) -> Option<&Held> {
+        self.held.get(partition)
+    }
+
+    pub(super) fn get_mut(&mut self, partition: &Partition) -> Option<&mut Held> {
+        self.held.get_mut(partition)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Partition, &Held)> {
+        self.held.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&Partition, &mut Held)> {
+        self.held.iter_mut()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    pub(super) fn all_owned(&self) -> bool {
+        self.held.values().all(|held| held.owner.is_some())
+    }
+
+    /// Whether partitions were ever given to anyone.
+    pub(super) fn ever_placed(&self) -> bool {
+        self.placed
+    }
+
+    pub(super) fn unsettle(&mut self) {
+        self.unsettled = true;
+    }
+
+    /// Takes every partition of an ended session away from it.
+    pub(super) fn orphan_all(&mut self, session: Session) {
+        self.held.values_mut().filter(|held| held.owner == Some(session)).for_each(Held::orphan);
+        self.unsettled = true;
+    }
+}
+
+impl State {
+    pub(super) fn started(&mut self, starts: Vec<super::Start>) {
+        for start in starts {
+            self.partitions.add(start.partition, Held::new(start.position, start.log_end));
+        }
+        self.commits.begin();
+    }
+
+    /// Gives orphans to sessions at once, and marks what is to move with the next cut.
+    pub(super) fn place(&mut self, now_ms: Millis) {
+        let readers = self.sessions.readers();
+        let wanted = self.slots.wanted() as usize;
+        let opened_ms = self.sessions.first_opened_ms().unwrap_or(now_ms);
+        let gathering = !self.partitions.placed && readers.len() < wanted && now_ms < opened_ms + GATHER_MS;
+        if !self.partitions.unsettled || self.partitions.is_empty() || readers.is_empty() || gathering {
+            return;
+        }
+        self.partitions.unsettled = false;
+        self.partitions.placed = true;
+        let held: Vec<_> = self.partitions.iter().map(|(p, held)| (p.clone(), held.owner)).collect();
+        let mut assigned: BTreeMap<Session, Vec<(Partition, Position)>> = BTreeMap::new();
+        for (partition, session) in assign::plan(&held, &readers) {
+            let Some(held) = self.partitions.get_mut(&partition) else { continue };
+            match (held.owner, held.leaving) {
+                (None, _) => {
+                    held.owner = Some(session);
+                    assigned.entry(session).or_default().push((partition, held.position));
+                }
+                (Some(_), Leaving::UnderWay) => {}
+                (Some(owner), _) if owner == session && held.anew.is_none() => held.leaving = Leaving::No,
+                (Some(_), _) => held.leaving = Leaving::AtNextCut,
+            }
+        }
+        for (session, partitions) in assigned {
+            self.sessions.add_partitions(session, partitions.iter().map(|(partition, _)| partition));
+            self.out.push(Effect::Send(session, ToExecutor::Assign(partitions)));
+        }
+    }
+
+    /// The partitions of `session` that go with the cut now being sent.
+    pub(super) fn take_leaving(&mut self, session: Session) -> Vec<Partition> {
+        let leaving = self
+            .partitions
+            .iter_mut()
+            .filter(|(_, held)| held.owner == Some(session) && held.leaving == Leaving::AtNextCut);
+        leaving
+            .map(|(partition, held)| {
+                held.leaving = Leaving::UnderWay;
+                partition.clone()
+            })
+            .collect()
+    }
+
+    /// Ends ownership of partitions whose releasing cut was answered.
+    pub(super) fn release(&mut self, released: &[Partition]) {
+        for partition in released {
+            if let Some(held) = self.partitions.get_mut(partition) {
+                held.orphan();
+            }
+        }
+        if !released.is_empty() {
+            self.partitions.unsettle();
+        }
+    }
+}

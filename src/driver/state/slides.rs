@@ -1,0 +1,247 @@
+//! Cuts, the slides they end, and the window: what closes when, and what a closed slide shows.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{Effect, Event, SlideReport, State};
+use crate::count::{Pairs, Ring, Window};
+use crate::ids::{CutNumber, Millis, Offset, Partition, Position, Session};
+use crate::wire::message::{Cut, ToExecutor};
+
+/// Slides that wait for answers at most; beyond it the next cut waits and is late.
+const OPEN_MAX: usize = 128;
+
+/// The slides: those still open, and the window of the closed ones.
+#[derive(Debug)]
+pub(super) struct Slides {
+    pub ring: Ring,
+    open: VecDeque<Open>,
+    last_cut: CutNumber,
+    /// The last window end that was cut for or that earlier attempts printed.
+    last_end_ms: Option<Millis>,
+    /// Whether the first slide has begun.
+    begun: bool,
+    /// How many slides before now were each the whole truth, without a gap.
+    whole: u64,
+}
+
+/// A slide whose cut has been sent.
+#[derive(Debug)]
+pub(super) struct Open {
+    cut: CutNumber,
+    end_ms: Millis,
+    /// Ends that passed without a cut of their own, before this one.
+    skipped: Vec<Millis>,
+    waiting: BTreeSet<Session>,
+    answered: u32,
+    pub pairs: Pairs,
+    pub ranges: BTreeMap<Partition, ReadRange>,
+}
+
+/// What was read of one partition in one slide.
+#[derive(Debug, Clone)]
+pub(super) struct ReadRange {
+    pub from: Offset,
+    pub until: Position,
+    /// Whether reading went on as it should.
+    pub following: bool,
+    /// How far behind the slide's end reading was, if a backlog was being worked off, milliseconds.
+    pub behind_ms: Option<u64>,
+}
+
+impl Slides {
+    pub(super) fn new(ring: Ring, after_ms: Option<Millis>) -> Self {
+        let open = VecDeque::new();
+        Self { ring, open, last_cut: CutNumber(0), last_end_ms: after_ms, begun: false, whole: 0 }
+    }
+
+    /// The first slide begins: it ends at the boundary after now and after everything printed before.
+    fn begin(&mut self, now_ms: Millis, slide_ms: Millis) {
+        let now_boundary = now_ms.div_euclid(slide_ms) * slide_ms;
+        self.last_end_ms = Some(self.last_end_ms.map_or(now_boundary, |printed| printed.max(now_boundary)));
+        self.begun = true;
+    }
+
+    /// The next window end.
+    pub(super) fn next_end(&self, now_ms: Millis, slide_ms: Millis) -> Millis {
+        let last = self.last_end_ms.unwrap_or(now_ms);
+        (last.div_euclid(slide_ms) + 1) * slide_ms
+    }
+
+    /// The number that the next cut will have.
+    pub(super) fn next_cut(&self) -> CutNumber {
+        self.last_cut.next()
+    }
+
+    pub(super) fn any_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Whether anyone has answered `cut` or a later one, which shows that it could be answered.
+    pub(super) fn anyone_answered(&self, cut: CutNumber) -> bool {
+        self.open.iter().any(|slide| slide.cut >= cut && slide.answered > 0)
+    }
+
+    /// The end of the slide that `cut` ends.
+    pub(super) fn end_of(&self, cut: CutNumber) -> Option<Millis> {
+        self.open.iter().find(|slide| slide.cut == cut).map(|slide| slide.end_ms)
+    }
+
+    pub(super) fn of_cut(&mut self, cut: CutNumber) -> Option<&mut Open> {
+        self.open.iter_mut().find(|slide| slide.cut == cut)
+    }
+
+    /// Expects nothing more from an ended session.
+    pub(super) fn forgive(&mut self, session: Session) {
+        for slide in &mut self.open {
+            slide.waiting.remove(&session);
+        }
+    }
+
+    /// Memory held in the window and in slides that still wait for answers, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.ring.bytes() + self.open.iter().map(|slide| slide.pairs.bytes()).sum::<usize>()
+    }
+
+    /// Packs the newest bucket and takes away, ahead of time, what cannot be in the next window.
+    pub(super) fn settle(&mut self, slide_ms: Millis, length_ms: Millis) {
+        self.ring.settle();
+        if let (Some(last), true) = (self.last_end_ms, self.open.is_empty()) {
+            self.ring.expire(last + slide_ms - length_ms);
+        }
+    }
+}
+
+impl Open {
+    pub(super) fn answered(&mut self, session: Session) {
+        self.waiting.remove(&session);
+        self.answered += 1;
+    }
+}
+
+impl State {
+    /// The first slide begins when the start is durable and every partition has an owner.
+    pub(super) fn begin_first_slide(&mut self, now_ms: Millis) {
+        let owned = !self.partitions.is_empty() && self.partitions.all_owned();
+        if !self.slides.begun && owned && self.commits.start_is_durable() {
+            self.slides.begin(now_ms, self.settings.slide_ms);
+        }
+    }
+
+    /// Whether a cut could be sent if its time had come.
+    pub(super) fn can_cut(&self) -> bool {
+        self.slides.begun
+            && self.stopping.is_none_or(|stopping| !stopping.last_cut_sent)
+            && self.sessions.len() > 0
+            && self.slides.open.len() < OPEN_MAX
+    }
+
+    pub(super) fn cut_if_due(&mut self, now_ms: Millis) {
+        let last = self.stopping.is_some();
+        let next_end = self.slides.next_end(now_ms, self.settings.slide_ms);
+        if self.can_cut() && (last || now_ms >= next_end) {
+            self.cut(now_ms, next_end);
+        }
+        if let Some(stopping) = &mut self.stopping {
+            stopping.last_cut_sent = true;
+        }
+    }
+
+    /// Ends the slide on every session at once. Ends that have passed before get no records: those read
+    /// meanwhile are in this cut's answers.
+    fn cut(&mut self, now_ms: Millis, next_end: Millis) {
+        let slide_ms = self.settings.slide_ms;
+        let end_ms = (now_ms.div_euclid(slide_ms) * slide_ms).max(next_end);
+        let earliest = next_end.max(end_ms - self.settings.length_ms);
+        let skipped: Vec<_> =
+            (0..).map(|n| earliest + n * slide_ms).take_while(|end| *end < end_ms).collect();
+        if !skipped.is_empty() {
+            self.out.push(Effect::Event(Event::SlidesSkipped(skipped.len() as u64)));
+        }
+        let cut = self.slides.next_cut();
+        self.slides.last_cut = cut;
+        self.slides.last_end_ms = Some(end_ms);
+        let sessions = self.sessions.all();
+        for &session in &sessions {
+            let release = self.take_leaving(session);
+            self.sessions.owe(session, cut, release.clone(), now_ms);
+            self.out.push(Effect::Send(session, ToExecutor::Cut(Cut { number: cut, release })));
+        }
+        self.slides.open.push_back(Open {
+            cut,
+            end_ms,
+            skipped,
+            waiting: sessions.into_iter().collect(),
+            answered: 0,
+            pairs: Pairs::default(),
+            ranges: BTreeMap::new(),
+        });
+    }
+
+    /// Closes, in order, every slide that waits for nobody.
+    pub(super) fn close_slides(&mut self) {
+        while self.slides.open.front().is_some_and(|slide| slide.waiting.is_empty()) {
+            let Some(slide) = self.slides.open.pop_front() else { return };
+            let everything: Vec<_> = self.partitions.iter().map(|(partition, _)| partition.clone()).collect();
+            for &end_ms in &slide.skipped {
+                self.slides.whole = 0;
+                self.slides.push(end_ms, self.settings.length_ms, Pairs::default());
+                self.show(end_ms, None, everything.clone(), &BTreeMap::new());
+            }
+            self.close(slide);
+        }
+    }
+
+    fn close(&mut self, slide: Open) {
+        let read = |partition: &Partition| slide.ranges.get(partition).is_some_and(|range| range.following);
+        let unread = self.partitions.iter().filter(|(partition, held)| !(held.led && read(partition)));
+        let unread: Vec<_> = unread.map(|(partition, _)| partition.clone()).collect();
+        let backlog = slide.ranges.values().any(|range| range.behind_ms.is_some());
+        let whole = unread.is_empty() && !backlog && slide.skipped.is_empty();
+        self.slides.whole = if whole { self.slides.whole + 1 } else { 0 };
+        for (partition, range) in &slide.ranges {
+            if let Some(held) = self.partitions.get_mut(partition) {
+                held.printed = range.until;
+            }
+        }
+        self.slides.push(slide.end_ms, self.settings.length_ms, slide.pairs);
+        self.commits.printed();
+        self.show(slide.end_ms, Some(slide.cut), unread, &slide.ranges);
+    }
+
+    fn show(
+        &mut self,
+        end_ms: Millis,
+        cut: Option<CutNumber>,
+        unread: Vec<Partition>,
+        ranges: &BTreeMap<Partition, ReadRange>,
+    ) {
+        let ring = &self.slides.ring;
+        if self.settings.report_slides {
+            let owned = |(key, count): (Option<&[u8]>, u64)| (key.map(Into::into), count);
+            let ranges = ranges.iter().map(|(p, range)| (p.clone(), range.from, range.until)).collect();
+            let counts = ring.newest().map(owned).collect();
+            self.out.push(Effect::Slide(SlideReport { end_ms, cut, ranges, counts }));
+        }
+        let slides = (self.settings.length_ms / self.settings.slide_ms).unsigned_abs();
+        self.out.push(Effect::Print(Window {
+            start_ms: end_ms - self.settings.length_ms,
+            end_ms,
+            attempt: self.settings.attempt,
+            total: ring.total(),
+            distinct: ring.distinct(),
+            complete: self.slides.whole >= slides,
+            behind_ms: ranges.values().filter_map(|range| range.behind_ms).max().unwrap_or(0),
+            unread,
+            top: ring.rank(self.settings.top),
+            ranges: ranges.iter().map(|(p, range)| (p.clone(), range.from, range.until.offset)).collect(),
+        }));
+    }
+}
+
+impl Slides {
+    /// Makes the window the one that ends at `end_ms`: buckets leave by their end, not by how many there are.
+    fn push(&mut self, end_ms: Millis, length_ms: Millis, pairs: Pairs) {
+        self.ring.expire(end_ms - length_ms);
+        self.ring.push(end_ms, pairs);
+    }
+}
