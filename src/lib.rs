@@ -17,3 +17,4 @@ pub mod web;
 pub mod launch;
 pub mod executor;
 pub mod driver;
+pub mod demo;
