@@ -18,3 +18,4 @@ pub mod launch;
 pub mod executor;
 pub mod driver;
 pub mod demo;
+pub mod cli;

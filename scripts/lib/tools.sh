@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# What a build needs, checked before it starts. Each tool_X fails after saying what is missing and what gets it.
+
+# missing WHAT HOW: says so; fails.
+missing() {
+  say "missing: $1"
+  say "  get it: $2"
+  return 1
+}
+
+# tool_command COMMAND PACKAGE: the command is there, or is installed when INSTALL=1 (root on Debian).
+tool_command() {
+  command -v "$1" >/dev/null 2>&1 || tool_apt "$1" "$2"
+}
+
+# tool_apt WHAT PACKAGE: installs the package where that is ours to do, else says how.
+tool_apt() {
+  local how="apt-get install $2   (or what your system calls it)"
+  if [[ "${INSTALL:-0}" != 1 || "$(id -u)" != 0 ]] || ! command -v apt-get >/dev/null 2>&1; then
+    missing "$1" "$how"
+    return
+  fi
+  say "installing $2, for $1"
+  if [[ -z "${apt_updated:-}" ]]; then
+    apt-get -q update >/dev/null 2>&1 || say "apt-get update failed; trying with the lists that are there"
+    apt_updated=1
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends "$2" >/dev/null || missing "$1" "$how"
+}
+
+# tool_rust CHECKOUT: cargo of at least the version that Cargo.toml asks for.
+tool_rust() {
+  local wanted have how='https://rustup.rs, then: rustup default stable'
+  [[ -x "$(command -v cargo)" || ! -x "$HOME/.cargo/bin/cargo" ]] || PATH=$HOME/.cargo/bin:$PATH
+  wanted=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$1/Cargo.toml")
+  command -v cargo >/dev/null 2>&1 || { missing "Rust $wanted or later" "$how"; return; }
+  have=$(rustc --version | cut -d' ' -f2)
+  [[ "$(printf '%s\n' "$wanted" "${have%%-*}" | sort -V | sed -n 1p)" == "$wanted" ]] ||
+    missing "Rust $wanted or later, here is $have" "rustup update stable"
+}
+
+# What compiles librdkafka and OpenSSL: a C compiler, make, and more of Perl than its base package has.
+tool_c() {
+  local all=0
+  tool_command cc build-essential || all=1
+  tool_command make make || all=1
+  perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 2>/dev/null || tool_apt "Perl with its modules" perl || all=1
+  return "$all"
+}
+
+tool_jdk() {
+  (java_find 17 0) >/dev/null 2>&1 || tool_apt "a JDK from 17" openjdk-17-jdk-headless
+}

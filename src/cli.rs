@@ -1,0 +1,147 @@
+//! The command line: one type per command, parsed and checked before anything runs. `main` calls `parse`, `run`.
+
+use std::ffi::OsString;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::{config, exit, logging};
+
+mod out;
+mod local;
+pub mod app;
+pub mod submit;
+pub mod stop;
+pub mod status;
+pub mod scale;
+pub mod conf;
+pub mod init;
+pub mod completions;
+pub mod demo;
+pub mod driver;
+pub mod executor;
+pub mod later;
+
+/// Exact sliding-window counts of Kafka keys, on YARN or locally.
+#[derive(Parser)]
+#[command(name = "spindle", version, propagate_version = true, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What is to be done.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run a job; takes the flags of spark-submit
+    Submit(Box<submit::SubmitArgs>),
+    /// Stop a job gracefully: last window, checkpoint, commit
+    Stop(stop::StopArgs),
+    /// Stop a job at once
+    Kill(later::AppArgs),
+    /// List the running jobs
+    List(later::ListArgs),
+    /// Show how a job is doing
+    Status(status::StatusArgs),
+    /// Print a running job's windows as they come
+    Attach(later::AppArgs),
+    /// Print a job's logs
+    Logs(later::AppArgs),
+    /// Write a bundle for support, without secrets
+    Dump(later::AppArgs),
+    /// Change the number of executors while the job runs
+    Scale(scale::ScaleArgs),
+    /// Read a social stream into Kafka
+    Produce(later::ProduceArgs),
+    /// Show the job's partitions: leader, replicas, offsets, lag
+    Topic(later::TopicArgs),
+    /// Check everything that a submit needs
+    Doctor(later::DoctorArgs),
+    /// Recount snapshotted windows from Kafka
+    Verify(later::JobArgs),
+    /// Show what is in a checkpoint
+    #[command(subcommand)]
+    Checkpoint(later::CheckpointCommand),
+    /// Validate a job file and print it with every default
+    Conf(conf::ConfArgs),
+    /// Write a commented job file
+    Init(init::InitArgs),
+    /// Tell Prometheus where the running jobs are
+    Sd(later::SdArgs),
+    /// Fetch a file from OSS
+    Fetch(later::FetchArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Show everything at work, with nothing installed
+    Demo(demo::DemoArgs),
+    /// What the application master runs; not for people
+    #[command(hide = true)]
+    Driver(driver::DriverArgs),
+    /// What containers run; not for people
+    #[command(hide = true)]
+    Executor(executor::ExecutorArgs),
+}
+
+/// The command line is wrong, or asks for what cannot be had: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Reads a command line, the program's name first. The error also carries the text of `--help` and `--version`.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    Cli::try_parse_from(args).map(|cli| cli.command)
+}
+
+/// Does what `command` says. Returns the exit code.
+pub fn run(command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Submit(args) => submit::run(&args),
+        Command::Stop(args) => stop::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Scale(args) => scale::run(&args),
+        Command::Conf(args) => conf::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Driver(args) => driver::run(&args),
+        Command::Executor(args) => executor::run(&args),
+        Command::Kill(_) => not_built("kill"),
+        Command::List(_) => not_built("list"),
+        Command::Attach(_) => not_built("attach"),
+        Command::Logs(_) => not_built("logs"),
+        Command::Dump(_) => not_built("dump"),
+        Command::Produce(_) => not_built("produce"),
+        Command::Topic(_) => not_built("topic"),
+        Command::Doctor(_) => not_built("doctor"),
+        Command::Verify(_) => not_built("verify"),
+        Command::Checkpoint(_) => not_built("checkpoint"),
+        Command::Sd(_) => not_built("sd"),
+        Command::Fetch(_) => not_built("fetch"),
+    }
+}
+
+/// The exit code of an error: 2 where the user can mend it by writing something else, 1 otherwise.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    let wrong_usage = error.is::<Usage>() || error.is::<config::JobError>();
+    if wrong_usage { exit::USAGE } else { exit::FAILED }
+}
+
+/// Starts the logs of a process that runs for longer than a question.
+fn start_logging(level: &str, json: bool) -> anyhow::Result<()> {
+    let format = if json { logging::Format::Json } else { logging::Format::Text };
+    Ok(logging::start(level, format)?)
+}
+
+/// Runs a process's loop on this thread: the thread that starts executors must live as long as they do.
+fn block_on(work: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("start the runtime")?.block_on(work)
+}
+
+/// The answer of commands that later work builds.
+fn not_built(command: &str) -> anyhow::Result<u8> {
+    Err(Usage(format!("{command} is not built yet")).into())
+}
+
+#[cfg(test)]
+mod tests;

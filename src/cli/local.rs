@@ -1,0 +1,180 @@
+//! `--master local[N]`: the driver in this process, executors as its children. Also what the demo runs on.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::config::Job;
+use crate::config::log::Format;
+use crate::driver::state::Outcome;
+use crate::driver::{self, Command, Ended, Note, Observer, StartRules};
+use crate::exit;
+use crate::launch::local::LocalCommand;
+use crate::launch::{Launcher, LocalLauncher};
+use crate::web::{self, Action, LocalToken};
+use crate::wire::Secret;
+
+/// How long the last cut, print and commit may take after a signal: what is left of the two seconds in which people
+/// expect the end is for executors that do not end by themselves.
+const STOP: Duration = Duration::from_millis(1_200);
+/// Interrupts so close together are one: `timeout` and job schedulers signal a process and then its group.
+const SAME_INTERRUPT: Duration = Duration::from_millis(250);
+/// Local jobs have one attempt: nobody starts them again.
+const ATTEMPT: u32 = 1;
+
+/// What beside the job decides a local run.
+pub(super) struct Options {
+    pub start: StartRules,
+    /// Where windows are printed.
+    pub out: Box<dyn Write + Send>,
+    pub clock: Clock,
+    /// Where signals go, and where the driver's orders come from: the ends of one channel, unless somebody stands
+    /// between them.
+    pub commands: (mpsc::UnboundedSender<Command>, mpsc::UnboundedReceiver<Command>),
+    pub notes: Option<mpsc::UnboundedSender<Note>>,
+}
+
+/// Runs `job` until it is stopped or fails; returns the exit code.
+pub(super) async fn run(job: Job, options: Options) -> anyhow::Result<u8> {
+    let secret = Secret::generate()?;
+    let dir =
+        tempfile::Builder::new().prefix("spindle-").tempdir().context("make a directory for the secret")?;
+    let listener = web::bind(Ipv4Addr::LOCALHOST.into(), job.driver.port).await?;
+    let (launched, launches) = mpsc::unbounded_channel();
+    let command = command(&job, &dir, &secret, &listener)?;
+    let (orders, commands) = options.commands;
+    let signals = tokio::spawn(follow_signals(orders.clone(), options.clock)?);
+    let http = web::bind(job.http.bind, job.http.port).await?;
+    let mut observer = Observer::new(&job, "local", ATTEMPT, options.clock.wall_ms(), address(&http)?);
+    let token = serve_http(http, &mut observer, orders.clone())?;
+    let setup = driver::Setup {
+        job,
+        attempt: ATTEMPT,
+        start: options.start,
+        clock: options.clock,
+        secret,
+        executors: listener,
+        launcher: Launcher::Local(LocalLauncher::new(command, launched)),
+        launched: launches,
+        commands,
+        console: Some(options.out),
+        observer,
+        notes: options.notes,
+    };
+    let ended = driver::run(setup).await?;
+    signals.abort();
+    drop(token);
+    Ok(exit_code(&ended))
+}
+
+fn exit_code(ended: &Ended) -> u8 {
+    match ended {
+        Ended::Finished(Outcome::Stopped { clean: true }) => exit::OK,
+        Ended::Finished(Outcome::Stopped { clean: false }) => {
+            tracing::warn!(
+                "the last cut was not answered in time; what it would have printed is read again next time"
+            );
+            exit::OK
+        }
+        Ended::Finished(Outcome::Failed(reason)) => {
+            tracing::error!("{reason}");
+            exit::FAILED
+        }
+        Ended::Aborted => exit::INTERRUPTED,
+    }
+}
+
+/// Metrics, status and orders by HTTP, for as long as this process lives. The token's file goes with the guard.
+fn serve_http(
+    http: TcpListener,
+    observer: &mut Observer,
+    orders: mpsc::UnboundedSender<Command>,
+) -> anyhow::Result<LocalToken> {
+    let at = address(&http)?;
+    let token = LocalToken::create(at.port())?;
+    let metrics = observer.metrics();
+    let routes = web::process_routes(move || metrics.encode(), || Ok(()))
+        .merge(web::driver_routes(observer.view(), token.token().clone()));
+    tokio::spawn(web::serve(http, routes, std::future::pending()));
+    if let Some(actions) = observer.actions() {
+        tokio::spawn(follow_actions(actions, orders));
+    }
+    tracing::info!("status and metrics at http://{at}");
+    Ok(token)
+}
+
+async fn follow_actions(mut actions: mpsc::Receiver<Action>, orders: mpsc::UnboundedSender<Command>) {
+    while let Some(action) = actions.recv().await {
+        let (order, reply) = match action {
+            Action::Stop { deadline, reply } => (Command::Stop { within: deadline.unwrap_or(STOP) }, reply),
+            Action::Scale { executors, reply } => (Command::Scale(executors), reply),
+        };
+        let taken = orders.send(order).map_err(|_| "the driver is ending".to_owned());
+        // Who asked may have gone.
+        let _ = reply.send(taken);
+    }
+}
+
+fn address(listener: &TcpListener) -> anyhow::Result<SocketAddr> {
+    listener.local_addr().context("read the port that was bound")
+}
+
+/// How executors are started: with this very binary; the secret in a file that only its owner can read.
+fn command(
+    job: &Job,
+    dir: &TempDir,
+    secret: &Secret,
+    listener: &TcpListener,
+) -> anyhow::Result<LocalCommand> {
+    let secret_file = dir.path().join("secret");
+    secret.write(&secret_file)?;
+    let driver = address(listener)?.to_string();
+    let secret_file = secret_file.to_str().context("the temporary directory's name is not UTF-8")?;
+    let attempt = ATTEMPT.to_string();
+    let http = Ipv4Addr::LOCALHOST.to_string();
+    let level = job.log.level.as_str();
+    let mut args = vec!["executor", "--driver", &driver, "--attempt", &attempt, "--secret-file", secret_file];
+    args.extend(["--http", &http, "--log-level", level, "--die-with-parent"]);
+    if job.log.format == Format::Json {
+        args.push("--log-json");
+    }
+    Ok(LocalCommand {
+        program: std::env::current_exe().context("find this binary")?,
+        args: args.into_iter().map(ToOwned::to_owned).collect(),
+        env: job.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<BTreeMap<_, _>>(),
+    })
+}
+
+/// The first signal stops gracefully, a second Ctrl-C at once.
+fn follow_signals(
+    orders: mpsc::UnboundedSender<Command>,
+    clock: Clock,
+) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut interrupts = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut terminates = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    Ok(async move {
+        let mut interrupted: Option<Duration> = None;
+        loop {
+            let again = tokio::select! {
+                Some(()) = interrupts.recv() => {
+                    let first = *interrupted.get_or_insert_with(|| clock.monotonic());
+                    clock.monotonic() > first + SAME_INTERRUPT
+                }
+                Some(()) = terminates.recv() => false,
+                else => return,
+            };
+            let order = if again { Command::Abort } else { Command::Stop { within: STOP } };
+            if orders.send(order).is_err() {
+                return;
+            }
+        }
+    })
+}

@@ -1,0 +1,81 @@
+//! `spindle status`: how a job is doing.
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::app::{App, Driver};
+use super::out;
+use crate::clock::Clock;
+use crate::exit;
+use crate::ids::Millis;
+use crate::web::{Status, WindowStatus, client};
+
+/// Arguments of `spindle status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Application id, unique running name, or the driver's URL
+    pub app: App,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 1 when something needs attention
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Shows the job's state.
+pub fn run(args: &StatusArgs) -> anyhow::Result<u8> {
+    let driver = Driver::of(&args.app, "status")?;
+    let status = client::get_status(&driver.url)?;
+    let text = if args.json {
+        serde_json::to_string(&status)? + "\n"
+    } else {
+        in_words(&status, Clock::start().wall_ms())
+    };
+    out::print(&text)?;
+    let wanting = args.check && !status.attention.is_empty();
+    Ok(if wanting { exit::FAILED } else { exit::OK })
+}
+
+/// Six lines for people.
+fn in_words(status: &Status, now_ms: Millis) -> String {
+    let Status { name, app, state, attempt, version, lag, executors, .. } = status;
+    let state = format!("{state:?}").to_uppercase();
+    let up_s = (now_ms - status.since_ms).max(0) / 1000;
+    let window = status.window.map_or_else(|| "none yet".to_owned(), |window| window_in_words(&window));
+    let worst = lag.worst.as_ref().map_or(String::new(), |worst| format!(" (worst {worst})"));
+    let unread = if status.unread.is_empty() { "none".to_owned() } else { status.unread.join(" ") };
+    let attention = if status.attention.is_empty() { "none".to_owned() } else { status.attention.join("; ") };
+    let (running, wanted, hosts) = (executors.running, executors.wanted, executors.hosts);
+    format!(
+        "{name} {app} {state} {} attempt {attempt} v{version}\n\
+         window     {window}\n\
+         lag        {} records {:.1}s{worst}  unread {unread}\n\
+         executors  {running}/{wanted} on {hosts} hosts\n\
+         attention  {attention}\n",
+        duration_in_words(up_s),
+        lag.records,
+        lag.seconds,
+    )
+}
+
+fn window_in_words(window: &WindowStatus) -> String {
+    let WindowStatus { end_ms, delay_ms, total, distinct, complete } = window;
+    let end = Timestamp::from_millisecond(*end_ms).map_or_else(
+        |_| end_ms.to_string(),
+        |end| end.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string(),
+    );
+    let whole = if *complete { "complete" } else { "not complete" };
+    let delay_s = *delay_ms as f64 / 1000.0;
+    format!("{end} printed +{delay_s:.3}s  total {total}  keys {distinct}  {whole}")
+}
+
+fn duration_in_words(seconds: i64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}

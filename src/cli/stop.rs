@@ -1,0 +1,48 @@
+//! `spindle stop`: ends a job gracefully.
+
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::app::{App, Driver};
+use crate::clock::Clock;
+use crate::config::Timespan;
+use crate::exit;
+use crate::web::client;
+
+/// How often to look whether the job has ended.
+const POLL: Duration = Duration::from_millis(50);
+/// What a job may take beyond its deadline to end its processes.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Arguments of `spindle stop`.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// Application id, unique running name, or the driver's URL
+    pub app: App,
+    /// Kill the job when it has not ended by then
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub deadline: Timespan,
+}
+
+/// Stops the job, and waits until it has ended.
+pub fn run(args: &StopArgs) -> anyhow::Result<u8> {
+    let driver = Driver::of(&args.app, "stop")?;
+    client::stop(&driver.url, &driver.token()?, args.deadline.get())?;
+    wait_until_gone(&driver.url, args.deadline.get())
+}
+
+/// A driver that has ended answers no more.
+fn wait_until_gone(url: &str, deadline: Duration) -> anyhow::Result<u8> {
+    let clock = Clock::start();
+    while client::get_status(url).is_ok() {
+        if clock.monotonic() > deadline + GRACE {
+            let waited = clock.monotonic().as_secs();
+            tracing::error!("{url} still answers {waited} s after it was told to stop");
+            return Ok(exit::CONTACT_LOST);
+        }
+        thread::park_timeout(POLL);
+    }
+    Ok(exit::OK)
+}

@@ -1,0 +1,52 @@
+//! `--from`: where the first attempt begins, once.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use crate::cli::Usage;
+use crate::source::start::StartRule;
+
+/// Where the first attempt begins; later attempts go on from the checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// At the checkpoint, and only there: without one the job fails.
+    Checkpoint,
+    /// At the group's committed offsets.
+    Group,
+    /// At the first record there is.
+    Earliest,
+    /// At the end.
+    Latest,
+    /// At the first record with this timestamp or a later one.
+    Time(Timestamp),
+}
+
+impl From {
+    /// The rule that sets committed offsets aside; `None` where it is they that count.
+    pub(super) fn forced(self) -> anyhow::Result<Option<StartRule>> {
+        match self {
+            Self::Checkpoint => Err(Usage("--from checkpoint is not built yet".to_owned()).into()),
+            Self::Group => Ok(None),
+            Self::Earliest => Ok(Some(StartRule::Earliest)),
+            Self::Latest => Ok(Some(StartRule::Latest)),
+            Self::Time(time) => Ok(Some(StartRule::Timestamp(time.as_millisecond()))),
+        }
+    }
+}
+
+impl FromStr for From {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "checkpoint" => Ok(Self::Checkpoint),
+            "group" => Ok(Self::Group),
+            "earliest" => Ok(Self::Earliest),
+            "latest" => Ok(Self::Latest),
+            time => time.parse().map(Self::Time).map_err(|_| {
+                "write checkpoint, group, earliest, latest, or a time such as 2026-11-22T10:00:00Z".to_owned()
+            }),
+        }
+    }
+}
