@@ -1,0 +1,213 @@
+//! What must be true of any run, said as plainly as possible: a naive recount beside the production state.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use spindle::count::Window;
+use spindle::driver::state::{Effect, Event, Outcome, SlideReport};
+use spindle::ids::{CutNumber, Millis, Offset, Partition};
+use spindle::source::start::{Loss, LossReason};
+use spindle::wire::message::ToExecutor;
+
+use crate::simulation::logs::{KEYS, Log, Logs};
+
+/// How old the broker's answer may be when the driver hears it, milliseconds; a stall comes on top.
+const FACTS_AGE_MS: Millis = 10_000;
+
+/// Records per key, by index into [`KEYS`].
+type Counts = [u64; KEYS.len()];
+
+/// Log ends with what identifies the log they belong to.
+type Ends = BTreeMap<Partition, (u8, i32, Offset)>;
+
+/// Follows the driver's effects and panics at the first that is wrong.
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    pub(crate) slide_ms: Millis,
+    pub(crate) length_ms: Millis,
+    pub(crate) top: usize,
+    /// Where the next range must begin.
+    pub(crate) next: BTreeMap<Partition, Offset>,
+    /// Where it may begin instead, because offsets were lost.
+    jumps: BTreeMap<Partition, Offset>,
+    /// The leader epoch that was read last.
+    epochs: BTreeMap<Partition, i32>,
+    /// Until when it is known which topic a partition belongs to.
+    known_ms: BTreeMap<Partition, Millis>,
+    /// Partitions of which a loss was told since they were read last.
+    told: BTreeSet<Partition>,
+    printed: BTreeMap<Partition, Offset>,
+    committed: BTreeMap<Partition, Offset>,
+    committing: BTreeMap<Partition, Offset>,
+    answered_once: bool,
+    assigned: BTreeSet<Partition>,
+    slides: VecDeque<(Millis, Counts)>,
+    newest: Option<SlideReport>,
+    previous_had_cut: bool,
+    /// How many slides before now were each the whole truth.
+    whole: i64,
+    ends_at_cut: BTreeMap<CutNumber, Ends>,
+    pub(crate) records: u64,
+}
+
+impl Oracle {
+    pub(crate) fn new(slide_ms: Millis, length_ms: Millis, top: usize) -> Self {
+        Self {
+            slide_ms,
+            length_ms,
+            top,
+            next: BTreeMap::new(),
+            jumps: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            known_ms: BTreeMap::new(),
+            told: BTreeSet::new(),
+            printed: BTreeMap::new(),
+            committed: BTreeMap::new(),
+            committing: BTreeMap::new(),
+            answered_once: false,
+            assigned: BTreeSet::new(),
+            slides: VecDeque::new(),
+            newest: None,
+            previous_had_cut: true,
+            whole: 0,
+            ends_at_cut: BTreeMap::new(),
+            records: 0,
+        }
+    }
+
+    /// A partition is to be counted from `offset`.
+    pub(crate) fn begin(&mut self, partition: &Partition, offset: Offset) {
+        self.next.insert(partition.clone(), offset);
+        self.printed.insert(partition.clone(), offset);
+    }
+
+    pub(crate) fn committed(&mut self) {
+        self.answered_once = true;
+        self.committed.append(&mut self.committing);
+    }
+
+    pub(crate) fn effect(&mut self, now_ms: Millis, effect: &Effect, logs: &Logs) {
+        match effect {
+            Effect::Send(_, ToExecutor::Assign(list)) => {
+                self.assigned.extend(list.iter().map(|(p, _)| p.clone()))
+            }
+            Effect::Send(_, ToExecutor::Cut(cut)) => self.cut(cut.number, logs),
+            Effect::Event(Event::PartitionAdded(partition, first)) => self.begin(partition, *first),
+            Effect::Event(Event::Lost(loss)) => self.lost(now_ms, loss, logs),
+            Effect::Slide(report) => self.slide(report, logs),
+            Effect::Print(window) => self.window(window, logs),
+            Effect::Commit(positions) => {
+                assert!(self.committing.is_empty(), "one commit at a time");
+                for (partition, position) in positions {
+                    assert_eq!(position.offset, self.printed[partition], "{partition}: committed as printed");
+                    self.committing.insert(partition.clone(), position.offset);
+                }
+            }
+            Effect::Finish(Outcome::Stopped { clean: true }) => {
+                assert_eq!(self.committed, self.printed, "clean: everything printed is committed");
+            }
+            _ => {}
+        }
+    }
+
+    /// What is lost is told for what it is.
+    fn lost(&mut self, now_ms: Millis, loss: &Loss, logs: &Logs) {
+        let Loss { partition, expected, resumed, reason } = loss;
+        let expired = *reason == LossReason::Expired;
+        assert!(!expired || loss.offsets() as i64 == resumed - expected, "what expired is counted: {loss}");
+        let log = &logs.logs[partition];
+        let made_anew = log.made_ms > *self.known_ms.get(partition).unwrap_or(&0);
+        let recreated = *reason == LossReason::Recreated;
+        let stale = log.made_ms + FACTS_AGE_MS > now_ms;
+        assert!(recreated || !made_anew || stale, "it is another topic now: {loss}");
+        if recreated {
+            self.known_ms.insert(partition.clone(), now_ms);
+        }
+        self.jumps.insert(partition.clone(), *resumed);
+        self.told.insert(partition.clone());
+    }
+
+    fn cut(&mut self, number: CutNumber, logs: &Logs) {
+        let everything = self.next.keys().all(|partition| self.assigned.contains(partition));
+        assert!(number.0 > 1 || everything, "the first slide begins when every partition has an owner");
+        let end = |log: &Log| (log.incarnation, log.epoch(), log.end);
+        let ends = logs.logs.iter().map(|(partition, log)| (partition.clone(), end(log)));
+        self.ends_at_cut.entry(number).or_insert_with(|| ends.collect());
+    }
+
+    /// Each range goes on where the last one ended, and the counts are exactly the records in the ranges.
+    fn slide(&mut self, report: &SlideReport, logs: &Logs) {
+        assert!(self.answered_once, "positions are durable before anything is printed");
+        let mut expected = Counts::default();
+        for (partition, from, until) in &report.ranges {
+            if *from != self.next[partition] {
+                let jump = self.jumps.remove(partition);
+                assert_eq!(jump, Some(*from), "{partition} goes on at {}", self.next[partition]);
+            }
+            self.next.insert(partition.clone(), until.offset);
+            self.printed.insert(partition.clone(), until.offset);
+            let log = &logs.logs[partition];
+            if until.offset > *from {
+                let before = self.epochs.insert(partition.clone(), until.leader_epoch).unwrap_or(-1);
+                let told = until.leader_epoch > before && self.told.remove(partition);
+                let cut = log.was_cut_below(*from, before, until.leader_epoch);
+                assert!(told || !cut, "{partition} was cut off below {from}, and nobody said so");
+            }
+            let records = log.read(until.leader_epoch, *from);
+            for record in records.iter().take_while(|record| record.offset < until.offset) {
+                expected[record.key] += 1;
+            }
+        }
+        let mut counted = Counts::default();
+        for (key, count) in &report.counts {
+            let at = KEYS.iter().position(|known| *known == key.as_deref());
+            counted[at.expect("only keys that were written are counted")] += count;
+        }
+        assert_eq!(counted, expected, "slide {}: counts are the records of its ranges", report.end_ms);
+        self.records += counted.iter().sum::<u64>();
+        self.slides.push_back((report.end_ms, counted));
+        self.newest = Some(report.clone());
+    }
+
+    /// A window is the sum of its slides, ranked by count, null first among equals, then key bytes.
+    fn window(&mut self, window: &Window, logs: &Logs) {
+        let report = self.newest.take().expect("a slide stands before its window");
+        assert_eq!(report.end_ms, window.end_ms);
+        assert_eq!(window.end_ms % self.slide_ms, 0, "ends are multiples of the slide");
+        assert_eq!(window.start_ms, window.end_ms - self.length_ms);
+        let last = self.slides.iter().rev().nth(1).map(|(end_ms, _)| *end_ms);
+        assert!(last.is_none_or(|last| last < window.end_ms), "ends only grow");
+        let gap = last.is_some_and(|last| window.end_ms != last + self.slide_ms);
+        while self.slides.front().is_some_and(|(end_ms, _)| *end_ms <= window.start_ms) {
+            self.slides.pop_front();
+        }
+        let mut ranking = Vec::new();
+        for (at, key) in KEYS.iter().enumerate() {
+            let count: u64 = self.slides.iter().map(|(_, counts)| counts[at]).sum();
+            ranking.push((std::cmp::Reverse(count), *key));
+        }
+        ranking.retain(|(count, _)| count.0 > 0);
+        ranking.sort();
+        assert_eq!(window.distinct, ranking.len() as u64);
+        assert_eq!(window.total, ranking.iter().map(|(count, _)| count.0).sum::<u64>());
+        let top = window.top.iter().map(|ranked| (std::cmp::Reverse(ranked.count), ranked.key.as_deref()));
+        assert!(top.eq(ranking.into_iter().take(self.top)), "the ranking of {window:?}");
+        self.completeness(window, &report, gap, logs);
+    }
+
+    /// Complete means: a full window of slides in each of which everything was read that was there at the cut
+    /// before.
+    fn completeness(&mut self, window: &Window, report: &SlideReport, gap: bool, logs: &Logs) {
+        let clean = report.cut.is_some() && self.previous_had_cut && !gap;
+        let clean = clean && window.unread.is_empty() && window.behind_ms == 0;
+        self.previous_had_cut = report.cut.is_some();
+        self.whole = if clean { self.whole + 1 } else { 0 };
+        assert_eq!(window.complete, self.whole >= self.length_ms / self.slide_ms, "{window:?}");
+        let Some(cut) = report.cut else { return };
+        let before = self.ends_at_cut.remove(&CutNumber(cut.0 - 1)).unwrap_or_default();
+        for (partition, _, until) in report.ranges.iter().filter(|_| window.complete) {
+            let log = &logs.logs[partition];
+            let same = before.get(partition).filter(|at| (at.0, at.1) == (log.incarnation, log.epoch()));
+            assert!(same.is_none_or(|at| until.offset >= at.2), "{partition} was not read to the end");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Performs scenario commands on the production driver state and clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use spindle::driver::pace::Pace;
+use spindle::driver::state::{Input, Settings, State};
+use spindle::ids::{CutNumber, Generation, Millis, Session, Slot};
+use spindle::wire::message::{Counts, Delta};
+
+use super::format;
+use super::parse::{self, Words};
+
+/// One scenario under way.
+#[derive(Debug, Default)]
+pub(super) struct Player {
+    state: Option<State>,
+    attempt: u32,
+    now_ms: Millis,
+    pace: Option<Pace>,
+    connections: BTreeMap<(Slot, Generation), u64>,
+    opened: u64,
+}
+
+impl Player {
+    /// Performs one command; returns the lines that come out.
+    pub(super) fn perform(&mut self, command: &str) -> Vec<String> {
+        let (verb, mut words) = Words::of(command);
+        match verb {
+            "new" => self.begin(words),
+            "at" => {
+                self.now_ms = parse::number(words.first());
+                Vec::new()
+            }
+            "wait" => self.wait(parse::number(words.first())),
+            "tick" => self.step(Input::Tick),
+            "counts" | "delta" | "answer" => self.answer(verb, words),
+            "owners" => self.owners(),
+            "pace" => self.pace(words),
+            _ => {
+                let input = self.input(verb, words);
+                self.step(input)
+            }
+        }
+    }
+
+    fn begin(&mut self, mut words: Words<'_>) -> Vec<String> {
+        let mut or = |name: &str, default: i64| words.take(name).unwrap_or(default);
+        self.now_ms = or("now", 10_200);
+        self.attempt = or("attempt", 1) as u32;
+        let settings = Settings {
+            attempt: self.attempt,
+            slide_ms: or("slide", 1_000),
+            length_ms: or("length", 3_000),
+            top: or("top", 10) as usize,
+            executors: or("executors", 1) as u32,
+            timeout_ms: or("timeout", 5_000),
+            straggler_ms: or("straggler", 10_000),
+            memory_bytes: or("memory", 64 << 20) as usize,
+            skip_lost: words.flag("skip_lost"),
+            report_slides: false,
+            seed: 1,
+        };
+        let after_ms = words.take("after");
+        assert!(words.rest().is_empty(), "every setting is known");
+        self.state = Some(State::new(settings, self.now_ms, after_ms));
+        self.step(Input::Tick)
+    }
+
+    fn state(&mut self) -> &mut State {
+        self.state.as_mut().expect("a scenario begins with new")
+    }
+
+    fn step(&mut self, input: Input) -> Vec<String> {
+        let now_ms = self.now_ms;
+        let effects = self.state().step(now_ms, input);
+        self.state().settle();
+        effects.iter().flat_map(format::effect).collect()
+    }
+
+    /// Lets time pass, with a tick whenever one is wanted.
+    fn wait(&mut self, until_ms: Millis) -> Vec<String> {
+        let mut lines = Vec::new();
+        for ticks in 0.. {
+            let wake_ms = self.state().wake_ms();
+            if wake_ms > until_ms {
+                break;
+            }
+            assert!(ticks < 1_000, "it wants to be woken at {wake_ms} for ever");
+            self.now_ms = self.now_ms.max(wake_ms);
+            lines.extend(self.step(Input::Tick).into_iter().map(|line| format!("{wake_ms} {line}")));
+        }
+        self.now_ms = until_ms;
+        lines
+    }
+
+    fn session(&self, word: &str) -> Session {
+        let (slot, generation, connection) = parse::executor(word);
+        let last = self.connections.get(&(slot, generation)).copied();
+        Session { slot, generation, connection: connection.or(last).unwrap_or_default() }
+    }
+
+    fn input(&mut self, verb: &str, mut words: Words<'_>) -> Input {
+        let reason = |words: Words<'_>| words.rest().join(" ");
+        match verb {
+            "started" => Input::Started(words.rest().into_iter().map(parse::start).collect()),
+            "looked" => {
+                let look = parse::number(words.first()).unsigned_abs();
+                Input::Looked { facts: words.rest().into_iter().map(parse::facts).collect(), look }
+            }
+            "open" => {
+                let attempt = words.take("attempt").map_or(self.attempt, |attempt| attempt as u32);
+                self.opened += 1;
+                let (slot, generation, _) = parse::executor(words.first());
+                self.connections.insert((slot, generation), self.opened);
+                Input::Opened { session: Session { slot, generation, connection: self.opened }, attempt }
+            }
+            "closed" => Input::Closed { session: self.session(words.first()), reason: reason(words) },
+            "alive" => Input::Alive(self.session(words.first())),
+            "launched" => {
+                let (slot, generation, _) = parse::executor(words.first());
+                Input::Launched(slot, generation)
+            }
+            "exited" => {
+                let (slot, generation, _) = parse::executor(words.first());
+                Input::Exited { slot, generation, how: reason(words) }
+            }
+            "scale" => Input::Scale(parse::number(words.first()) as u32),
+            "committed" => Input::Committed { taken: true },
+            "refused" => Input::Committed { taken: false },
+            "stop" => Input::Stop { deadline_ms: parse::number(words.first()) },
+            _ => panic!("{verb} is no command"),
+        }
+    }
+
+    /// `counts` is part of a delta, `delta` the delta alone, `answer` both.
+    fn answer(&mut self, verb: &str, mut words: Words<'_>) -> Vec<String> {
+        let session = self.session(words.first());
+        let cut = CutNumber(words.take("cut").expect("cut=").unsigned_abs());
+        let announced = words.take("records");
+        let (ranges, keys) = words.divide();
+        let (block, records) = parse::block(&keys);
+        let mut lines = Vec::new();
+        if verb == "counts" || (verb == "answer" && records > 0) {
+            lines = self.step(Input::Counts(session, Counts { cut, bucket_ms: 0, block }));
+        }
+        if verb != "counts" {
+            let ranges = ranges.into_iter().map(parse::range).collect();
+            let records = announced.map_or(records, i64::unsigned_abs);
+            lines.extend(
+                self.step(Input::Delta(session, Delta { cut, ranges, records, unkeyed: Vec::new() })),
+            );
+        }
+        lines
+    }
+
+    fn owners(&mut self) -> Vec<String> {
+        let owner = |owner: Option<Session>| owner.map_or("nobody".to_owned(), format::name);
+        self.state().owners().map(|(partition, session)| format!("{partition}: {}", owner(session))).collect()
+    }
+
+    /// `pace start`, `pace correct`, each with `wall=` and `monotonic=`: the clock by itself.
+    fn pace(&mut self, mut words: Words<'_>) -> Vec<String> {
+        let verb = words.first();
+        let mut clock = |name: &str| Duration::from_millis(words.take(name).unwrap_or(0).unsigned_abs());
+        let (wall, monotonic) = (clock("wall"), clock("monotonic"));
+        let slide_ms = words.take("slide").unwrap_or(1_000);
+        let pace = self.pace.get_or_insert_with(|| Pace::start(slide_ms, wall, monotonic));
+        match verb {
+            "start" => vec![format!("pace {}", pace.now_ms(monotonic))],
+            "correct" => {
+                let left_ms = pace.correct(wall, monotonic);
+                self.now_ms = pace.now_ms(monotonic);
+                vec![format!("pace {}, wall clock {left_ms:+} ms", self.now_ms)]
+            }
+            _ => panic!("pace {verb}"),
+        }
+    }
+}

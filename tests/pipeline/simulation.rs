@@ -1,0 +1,108 @@
+//! Ten thousand small worlds with faults: production driver and executor states, judged by the oracle.
+//!
+//! A failing seed is run again alone with `SPINDLE_SEED=<seed> cargo test --release --test pipeline simulation`,
+//! which also says what the driver did and what was done to it.
+
+mod faults;
+mod judge;
+pub(crate) mod logs;
+mod network;
+mod process;
+mod random;
+mod reader;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use spindle::driver::state::Settings;
+
+use logs::Logs;
+use random::Random;
+use world::{BEGIN_MS, Happening, World};
+
+/// Worlds per run of the test.
+const SEEDS: u64 = 10_000;
+
+/// What a world came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Run {
+    trace: u64,
+    records: u64,
+    outcome: String,
+}
+
+fn run(seed: u64, loud: bool) -> Run {
+    let mut random = Random::new(seed);
+    let slide_ms = if random.one_in(3) { 500 } else { 1_000 };
+    let settings = Settings {
+        attempt: 2,
+        slide_ms,
+        length_ms: slide_ms * random.between(2, 5),
+        top: random.between(1, 9) as usize,
+        executors: random.between(1, 3) as u32,
+        timeout_ms: 3_000,
+        straggler_ms: 4_000,
+        skip_lost: !random.one_in(4),
+        memory_bytes: 64 << 20,
+        report_slides: true,
+        seed,
+    };
+    let mut logs = Logs { ids: !random.one_in(4), ..Logs::default() };
+    let partitions: Vec<_> = (0..random.between(1, 5)).map(|n| logs.add(n * 100)).collect();
+    logs.grow(BEGIN_MS - 5_000, 40, &mut random);
+    let starts = partitions.iter().map(|partition| world::start(&logs, partition, &mut random)).collect();
+    let faults = !random.one_in(10);
+    let calm_ms = random.between(8_000, 25_000);
+    let mut world = World::new(settings, logs, random);
+    world.loud = loud;
+    if faults {
+        let first_ms = world.some_ms(0, 4_000);
+        world.after(first_ms, Happening::Fault);
+    }
+    world.after(calm_ms, Happening::Calm);
+    let trace = world.run(starts);
+    Run { trace, records: world.oracle.records, outcome: format!("{:?}", world.outcome) }
+}
+
+/// Runs every seed, on every core, and names the first that fails.
+fn run_all(seeds: u64) -> Vec<Run> {
+    let next = AtomicU64::new(0);
+    let work = || {
+        let mut runs = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds {
+                return runs;
+            }
+            let result = catch_unwind(AssertUnwindSafe(|| run(seed, false)));
+            let again = format!("SPINDLE_SEED={seed} cargo test --release --test pipeline simulation");
+            runs.push(result.unwrap_or_else(|_| panic!("seed {seed} fails; alone: {again}")));
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().flat_map(|handle| handle.join().expect("every seed passes")).collect()
+    })
+}
+
+#[test]
+fn every_record_is_counted_once_whatever_fails() {
+    if let Some(seed) = std::env::var("SPINDLE_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        run(seed, true);
+        return;
+    }
+    let runs = run_all(SEEDS);
+    let with = |part: &str| runs.iter().filter(|run| run.outcome.contains(part)).count();
+    assert!(runs.iter().map(|run| run.records).sum::<u64>() > SEEDS * 100, "worlds hold records");
+    assert!(with("clean: true") > runs.len() / 2, "most worlds recover and stop");
+    assert!(with("clean: false") > 0 && with("Failed") > 0, "some are cut short, some lose data");
+}
+
+#[test]
+fn the_same_seed_does_the_same_twice() {
+    for seed in 0..200 {
+        assert_eq!(run(seed, false), run(seed, false), "seed {seed}");
+    }
+}

@@ -1,0 +1,228 @@
+//! What goes wrong, and how a run ends: faults, calm, recovery, silence, stop.
+
+use spindle::driver::state::{Input, Outcome};
+use spindle::executor::state::Input as ExecutorInput;
+use spindle::ids::{Millis, Partition};
+
+use super::network::FALSIFICATIONS;
+use super::process::Mail;
+use super::world::{Happening, Phase, World, ghost};
+
+/// How long after the last fault windows may still be late or incomplete: a time-out, the longest back-off, a
+/// start, a window.
+const RECOVERY_MS: Millis = 90_000;
+
+impl World {
+    /// One more thing goes wrong.
+    pub(crate) fn fault(&mut self) {
+        if self.phase != Phase::Faults {
+            return;
+        }
+        let kind = self.random.below(20);
+        self.record(&("fault", kind));
+        match kind {
+            0 | 1 => self.with_process(|world, number| world.die(number, "killed".into())),
+            2 => self.with_process(Self::stop_process),
+            3 => self.with_process(Self::stick),
+            4 => self.with_process(Self::break_link),
+            5 => self.with_process(|world, number| {
+                world.processes[number].deaf = true;
+                world.processes[number].lost_from = Some(0);
+            }),
+            6 => self.with_process(|world, number| world.processes[number].duplicate = true),
+            7 | 8 => {
+                let how = self.random.below(FALSIFICATIONS);
+                self.with_process(|world, number| world.processes[number].falsify = Some(how));
+            }
+            9 | 10 => self.stall_driver(),
+            11 => self.lose_leader(),
+            12 | 13 => {
+                let executors = self.random.between(1, 4) as u32;
+                self.after(0, Happening::Driver(Input::Scale(executors)));
+            }
+            14 => {
+                if self.logs.logs.len() < 6 {
+                    self.logs.add(0);
+                }
+            }
+            15 => self.lose_offsets(),
+            16 => self.commits_fail = !self.commits_fail,
+            17 => self.starts_fail = !self.starts_fail,
+            18 => self.haunt(),
+            _ => self.stop_early(),
+        }
+        let delay_ms = self.some_ms(300, 5_000);
+        self.after(delay_ms, Happening::Fault);
+    }
+
+    fn with_process(&mut self, harm: impl FnOnce(&mut Self, usize)) {
+        let alive = self.processes.iter().enumerate().filter(|(_, process)| process.alive);
+        let alive: Vec<_> = alive.map(|(number, _)| number).collect();
+        if alive.is_empty() {
+            return;
+        }
+        let number = alive[self.random.below(alive.len())];
+        self.processes[number].faulty = true;
+        harm(self, number);
+    }
+
+    fn stop_process(&mut self, number: usize) {
+        if !std::mem::replace(&mut self.processes[number].stopped, true) {
+            let stopped_ms = self.some_ms(100, 8_000);
+            self.after(stopped_ms, Happening::Resume(number));
+        }
+    }
+
+    fn stick(&mut self, number: usize) {
+        let until_ms = self.now_ms + self.some_ms(500, 9_000);
+        let thread = self.random.below(self.cores as usize);
+        if let Some(reader) = self.processes[number].readers.get_mut(thread) {
+            reader.stuck_until_ms = until_ms;
+        }
+    }
+
+    /// The link breaks between any two messages that are on their way.
+    fn break_link(&mut self, number: usize) {
+        let back = self.some_ms(0, 3).unsigned_abs();
+        let process = &mut self.processes[number];
+        if !process.connected {
+            return;
+        }
+        process.lost_from = Some(process.sent.saturating_sub(back).max(2));
+        process.deaf = true;
+        let session = process.session();
+        let at_ms = process.to_driver_ms;
+        self.at(at_ms, Happening::Driver(Input::Closed { session, reason: "broken".into() }));
+        let delay_ms = self.some_ms(0, 500);
+        let closed = ExecutorInput::Closed { reason: "broken".into() };
+        self.after(delay_ms, Happening::Mail(number, Mail::Input(closed)));
+    }
+
+    fn stall_driver(&mut self) {
+        if !std::mem::replace(&mut self.stalled, true) {
+            let stalled_ms = self.some_ms(200, 9_000);
+            self.stalls_ms += stalled_ms;
+            self.after(stalled_ms, Happening::DriverResumes);
+        }
+    }
+
+    fn lose_leader(&mut self) {
+        let (partition, log) = self.logs.any(&mut self.random);
+        let partition = partition.clone();
+        if log.exists && std::mem::replace(&mut log.led, false) {
+            let away_ms = self.some_ms(200, 6_000);
+            self.after(away_ms, Happening::LeaderBack(partition));
+        }
+    }
+
+    pub(crate) fn leader_back(&mut self, partition: &Partition) {
+        if let Some(log) = self.logs.logs.get_mut(partition) {
+            log.led = true;
+        }
+    }
+
+    /// Retention, an unclean election, or a topic that is deleted and made anew. Without topic ids a log that
+    /// was cut off cannot be told from a new one, so that no topic is made anew there.
+    fn lose_offsets(&mut self) {
+        let (how, ids, now_ms) = (self.random.below(4), self.logs.ids, self.now_ms);
+        let mut random = self.random.clone();
+        let (partition, log) = self.logs.any(&mut random);
+        let partition = partition.clone();
+        match how {
+            0 if log.led => log.truncate(&mut random),
+            1 if log.led && ids => log.recreate(now_ms),
+            2 if log.exists && ids => {
+                (log.exists, log.led) = (false, false);
+                let away_ms = random.between(100, 5_000);
+                self.after(away_ms, Happening::TopicBack(partition));
+            }
+            _ => log.expire(&mut random),
+        }
+        self.losses += 1;
+        self.random = random;
+    }
+
+    pub(crate) fn topic_back(&mut self, partition: &Partition) {
+        if let Some(log) = self.logs.logs.get_mut(partition).filter(|log| !log.exists) {
+            log.recreate(self.now_ms);
+        }
+    }
+
+    /// Executors of other times and other drivers.
+    fn haunt(&mut self) {
+        let session = ghost(self.random.below(4) as u32, self.random.below(3) as u32, 1_000_000);
+        let attempt = self.settings.attempt;
+        self.after(0, Happening::Driver(Input::Opened { session, attempt: attempt - 1 }));
+        if self.has_session(session.slot, session.generation) {
+            self.after(0, Happening::Driver(Input::Opened { session, attempt }));
+        }
+        self.after(0, Happening::Driver(Input::Closed { session, reason: "gone".into() }));
+    }
+
+    fn stop_early(&mut self) {
+        if self.random.one_in(3) {
+            let deadline_ms = self.now_ms + self.some_ms(0, 10_000);
+            self.phase = Phase::Stopping(deadline_ms, false);
+            self.after(0, Happening::Driver(Input::Stop { deadline_ms }));
+            self.at(deadline_ms + 1_000, Happening::Check);
+        }
+    }
+
+    /// From now on nothing goes wrong any more; what did is over.
+    pub(crate) fn calm(&mut self) {
+        if self.phase != Phase::Faults {
+            return;
+        }
+        self.phase = Phase::Recovery(self.now_ms);
+        (self.commits_fail, self.starts_fail) = (false, false);
+        for process in &mut self.processes {
+            (process.duplicate, process.falsify) = (false, None);
+            process.speed = 400;
+            process.readers.iter_mut().for_each(|reader| reader.speed = 400);
+        }
+        self.after(1_000, Happening::Check);
+    }
+
+    /// Whether the run has come as far as it must.
+    pub(crate) fn check(&mut self) {
+        self.after(1_000, Happening::Check);
+        match self.phase {
+            Phase::Faults => {}
+            Phase::Recovery(since_ms) => {
+                let wanted = self.settings.length_ms / self.settings.slide_ms + 3;
+                let (executors, live) = self.executors();
+                if self.good >= wanted && executors == live && self.now_ms >= since_ms + 12_000 {
+                    self.phase = Phase::Quiet(self.now_ms);
+                }
+                let passed_ms = self.now_ms - since_ms;
+                assert!(passed_ms < RECOVERY_MS, "{} good windows, {live} of {executors} live", self.good);
+            }
+            Phase::Quiet(since_ms) if self.now_ms >= since_ms + 6_000 => {
+                self.all_read().expect("what was written before the silence is counted");
+                let deadline_ms = self.now_ms + 20_000;
+                self.phase = Phase::Stopping(deadline_ms, true);
+                self.drive(Input::Stop { deadline_ms });
+            }
+            Phase::Quiet(_) => {}
+            Phase::Stopping(deadline_ms, _) => {
+                assert!(self.stalled || self.now_ms <= deadline_ms + 1_000, "the deadline is kept");
+            }
+        }
+    }
+
+    /// The job is over: was that called for?
+    pub(crate) fn finish(&mut self, outcome: Outcome) {
+        match (&outcome, self.phase) {
+            (Outcome::Stopped { clean }, Phase::Stopping(deadline_ms, undisturbed)) => {
+                assert!(*clean || !undisturbed, "a stop that nothing disturbs is clean");
+                assert!(*clean || self.now_ms >= deadline_ms, "given up before the deadline");
+            }
+            (Outcome::Failed(reason), _) => {
+                let lost = self.losses > 0 && !self.settings.skip_lost;
+                assert!(lost && reason.contains("on_data_loss"), "there was no reason to fail: {reason}");
+            }
+            (Outcome::Stopped { .. }, _) => panic!("nobody asked it to stop"),
+        }
+        self.outcome = Some(outcome);
+    }
+}

@@ -1,0 +1,81 @@
+//! What must be true of the driver beside its counts: nobody delays a window for long, sessions end for a reason,
+//! wrong messages end them, everything is read in the end.
+
+use spindle::driver::state::{EndReason, Event, Input};
+use spindle::ids::CutNumber;
+use spindle::wire::message::ToDriver;
+
+use super::world::{Arrival, SLACK_MS, World};
+
+impl World {
+    /// Nobody delays a window for longer than the straggler's time after others have answered.
+    pub(super) fn delayed(&mut self, cut: Option<CutNumber>) {
+        let Some(sent) = cut.and_then(|cut| self.cuts.remove(&cut)) else { return };
+        let straggler_ms = sent.sent_ms + self.settings.straggler_ms;
+        let alone_ms = sent.sent_ms + 6 * self.settings.straggler_ms;
+        let stalls_ms = self.stalls_ms - sent.stalls_ms;
+        let due_ms = sent.answered_ms.unwrap_or(alone_ms).max(straggler_ms) + stalls_ms + SLACK_MS;
+        self.due_ms = self.due_ms.max(due_ms);
+        assert!(
+            self.now_ms <= self.due_ms,
+            "{cut:?} was due at {} and closed at {}",
+            self.due_ms,
+            self.now_ms
+        );
+    }
+
+    pub(super) fn noticed(&mut self, event: Event) {
+        match event {
+            Event::SessionOpened(session) => {
+                assert!(self.live.insert(session), "a session opens once");
+            }
+            Event::SessionEnded(session, reason) => {
+                assert!(self.live.remove(&session), "a session ends once");
+                let faulty = self.processes[session.connection as usize].faulty;
+                assert!(faulty || reason == EndReason::Surplus, "{session} did nothing wrong: {reason}");
+            }
+            Event::Lost { .. } => {
+                assert!(self.settings.skip_lost && self.losses > 0, "nothing was lost: {event:?}");
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn arrive(&mut self, process: usize, number: u64, arrival: Arrival) {
+        let sender = &self.processes[process];
+        if sender.lost_from.is_some_and(|lost_from| number >= lost_from) {
+            return;
+        }
+        let session = sender.session();
+        match arrival {
+            Arrival::Opened => self.drive(Input::Opened { session, attempt: self.settings.attempt }),
+            Arrival::Closed => self.drive(Input::Closed { session, reason: "reset".into() }),
+            Arrival::Message(message, wrong) => {
+                let live = self.live.contains(&session);
+                if let (ToDriver::Delta(delta), true, false) = (&message, live, wrong) {
+                    let asked = self.cuts.range_mut(..=delta.cut);
+                    asked.for_each(|(_, sent)| sent.answered_ms = sent.answered_ms.or(Some(self.now_ms)));
+                }
+                self.drive(match message {
+                    ToDriver::Alive => Input::Alive(session),
+                    ToDriver::Counts(counts) => Input::Counts(session, counts),
+                    ToDriver::Delta(delta) => Input::Delta(session, delta),
+                    ToDriver::Hello(_) => return,
+                });
+                let ended = self.outcome.is_some() || !self.live.contains(&session);
+                assert!(ended || !(live && wrong), "a wrong message ends its session");
+            }
+        }
+    }
+
+    /// Every partition read to the end, however long it took to get there.
+    pub(crate) fn all_read(&self) -> Result<(), String> {
+        for (partition, log) in &self.logs.logs {
+            let next = self.oracle.next.get(partition);
+            if next != Some(&log.end) {
+                return Err(format!("{partition} ends at {}, counted up to {next:?}", log.end));
+            }
+        }
+        Ok(())
+    }
+}
