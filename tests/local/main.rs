@@ -1,0 +1,34 @@
+//! Runs the built binary on this machine, as people and schedulers do.
+#![expect(clippy::unwrap_used, reason = "in tests, helpers as well")]
+
+#[path = "../support/process.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod process;
+#[path = "../support/seen.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod seen;
+#[path = "../support/job.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod job;
+#[path = "../support/produce.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod produce;
+mod mock;
+mod jobfile;
+mod commands;
+mod brokers;
+mod ends;
+mod strangers;
+mod keys;
+mod demo;
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+/// The built program, in directory `dir`.
+fn spindle(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
+    command.current_dir(dir).env_remove("SPINDLE_LOG");
+    command
+}
