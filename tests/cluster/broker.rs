@@ -1,0 +1,80 @@
+//! The broker itself fails: a cluster of this test's own, because others would notice.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+
+use crate::job::Job;
+use crate::kafka::{options, wait};
+use crate::produce::Writer;
+
+/// A broker below the cluster folder; gone when dropped.
+struct Cluster {
+    dir: PathBuf,
+    brokers: String,
+}
+
+impl Cluster {
+    fn up(dir: PathBuf) -> Self {
+        let mut cluster = Self { dir, brokers: String::new() };
+        let lines = cluster.run(&["up", "kafka", "--port", "0"]);
+        let address = lines.lines().find_map(|line| line.strip_prefix("export SPINDLE_KAFKA="));
+        cluster.brokers = address.unwrap().to_owned();
+        cluster
+    }
+
+    fn run(&self, args: &[&str]) -> String {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/cluster");
+        let output = Command::new(script).args(args).env("SPINDLE_CLUSTER_DIR", &self.dir).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.run(&["down", "--purge"]);
+    }
+}
+
+#[test]
+fn counts_are_exact_after_the_broker_was_killed_and_frozen() {
+    let Some(dir) = std::env::var_os("SPINDLE_CLUSTER_DIR") else {
+        println!("not run: SPINDLE_CLUSTER_DIR names no folder for a cluster of its own");
+        return;
+    };
+    let cluster = Cluster::up(PathBuf::from(dir).join("to-be-killed"));
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &cluster.brokers).create().unwrap();
+    let topic = NewTopic::new("t", 4, TopicReplication::Fixed(1));
+    wait(admin.create_topics([&topic], &options())).unwrap().remove(0).unwrap();
+    let mut writer = Writer::new(&cluster.brokers, "t");
+    let mut job = Job::new(&cluster.brokers, "t").start();
+    (0..4).for_each(|partition| writer.numbered(partition, 1_000));
+    job.until_total(writer.flush());
+
+    cluster.run(&["broker", "stop"]);
+    let before = job.seen.windows.len();
+    // Written now, taken when the broker is back.
+    (0..4).for_each(|partition| writer.numbered(partition, 1_000));
+    job.until("windows that say what is not read", |seen| seen.windows.last().unwrap().unread.len() == 4);
+    job.during(Duration::from_secs(8));
+    let windows = job.seen.windows.len() - before;
+    assert!(windows > 10, "windows go on: {windows}");
+    cluster.run(&["broker", "start"]);
+    job.until_total(writer.flush());
+    job.until("everything is read again", |seen| seen.windows.last().unwrap().unread.is_empty());
+
+    cluster.run(&["broker", "pause"]);
+    (0..4).for_each(|partition| writer.numbered(partition, 500));
+    job.during(Duration::from_secs(3));
+    cluster.run(&["broker", "resume"]);
+    job.until_total(writer.flush());
+    let seen = job.finish();
+    seen.assert_whole();
+    assert_eq!(seen.counts(), writer.counts);
+}

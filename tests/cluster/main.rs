@@ -1,0 +1,27 @@
+//! Spindle against a real cluster (`scripts/cluster up`): what mocks cannot show.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../support/process.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod process;
+#[path = "../support/seen.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod seen;
+#[path = "../support/job.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod job;
+#[path = "../support/produce.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod produce;
+mod kafka;
+mod source;
+#[expect(clippy::print_stdout, reason = "says its seed and what it measured")]
+mod kills;
+mod group;
+mod start;
+mod loss;
+#[expect(clippy::print_stdout, reason = "says why it did not run")]
+mod broker;
+mod orphans;
+mod login;
+mod transactions;
