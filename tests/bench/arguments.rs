@@ -1,0 +1,213 @@
+//! The command line of the benchmark program: one subcommand per tool and per measurement.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{count_only, measure, produce};
+
+/// Measures Spindle against a real Kafka.
+#[derive(Parser)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Puts a stream into a topic, unless it is there; prints the topic's name
+    Preload(Preload),
+    /// Produces at a steady rate
+    Load(Load),
+    /// Drains records and does nothing with them: the baseline
+    CountOnly(CountOnly),
+    /// CPU per record of the whole pipeline, against the baseline
+    Cpu(Cpu),
+    /// From a slide's end to the last byte printed
+    Tick(Tick),
+    /// CPU per slide of a long window, against a short one
+    Flat(Flat),
+    /// CPU and memory of a job without records
+    Idle(Idle),
+}
+
+/// Which stream.
+#[derive(Args, Clone)]
+pub(crate) struct Stream {
+    /// Different keys
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) keys: u32,
+    /// How often each occurs
+    #[arg(long, value_enum, default_value_t = Distribution::Uniform)]
+    pub(crate) distribution: Distribution,
+    /// Compression
+    #[arg(long, value_enum, default_value_t = Codec::None)]
+    pub(crate) codec: Codec,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Distribution {
+    /// All equally often.
+    Uniform,
+    /// The n-th with probability proportional to 1/n.
+    Zipf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Codec {
+    /// None.
+    None,
+    /// lz4.
+    Lz4,
+}
+
+#[derive(Args)]
+pub(crate) struct Preload {
+    /// The broker
+    #[arg(long, env = "SPINDLE_KAFKA")]
+    pub(crate) brokers: String,
+    #[arg(long, default_value_t = 20_000_000)]
+    pub(crate) records: u64,
+    #[command(flatten)]
+    pub(crate) stream: Stream,
+}
+
+#[derive(Args)]
+pub(crate) struct Load {
+    /// The broker
+    #[arg(long, env = "SPINDLE_KAFKA")]
+    pub(crate) brokers: String,
+    #[arg(long)]
+    pub(crate) topic: String,
+    /// Records per second
+    #[arg(long)]
+    pub(crate) rate: u64,
+    #[arg(long)]
+    pub(crate) seconds: u64,
+    #[command(flatten)]
+    pub(crate) stream: Stream,
+}
+
+#[derive(Args)]
+pub(crate) struct CountOnly {
+    /// The broker
+    #[arg(long, env = "SPINDLE_KAFKA")]
+    pub(crate) brokers: String,
+    #[arg(long)]
+    pub(crate) topic: String,
+    #[arg(long)]
+    pub(crate) records: u64,
+    /// Clients that share the partitions
+    #[arg(long, default_value_t = 1)]
+    pub(crate) clients: usize,
+    /// Through Spindle's own source, with a visitor that only counts: what librdkafka's share is measured by
+    #[arg(long)]
+    pub(crate) visit: bool,
+}
+
+/// What every measurement needs.
+#[derive(Args, Clone)]
+pub(crate) struct Place {
+    /// The broker
+    #[arg(long, env = "SPINDLE_KAFKA")]
+    pub(crate) brokers: String,
+    /// The program that is measured
+    #[arg(long)]
+    pub(crate) spindle: PathBuf,
+    /// Interleaved rounds
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct Cpu {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[arg(long, default_value_t = 20_000_000)]
+    pub(crate) records: u64,
+    #[command(flatten)]
+    pub(crate) stream: Stream,
+    /// Largest ratio to the baseline's median
+    #[arg(long, default_value_t = 1.3)]
+    pub(crate) ratio_max: f64,
+}
+
+#[derive(Args)]
+pub(crate) struct Tick {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) stream: Stream,
+    /// Records per second
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) rate: u64,
+    #[arg(long, default_value_t = 100)]
+    pub(crate) slide_ms: u64,
+    /// Slides in the window
+    #[arg(long, default_value_t = 300)]
+    pub(crate) slides: u64,
+    /// Ticks measured, once the window is full
+    #[arg(long, default_value_t = 600)]
+    pub(crate) ticks: usize,
+    /// Largest 99th percentile, milliseconds
+    #[arg(long)]
+    pub(crate) p99_max_ms: f64,
+    /// Most memory of all processes together, MB; measured only when given
+    #[arg(long)]
+    pub(crate) memory_max_mb: Option<f64>,
+}
+
+#[derive(Args)]
+pub(crate) struct Flat {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) stream: Stream,
+    /// Records per second
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) rate: u64,
+    #[arg(long, default_value_t = 100)]
+    pub(crate) slide_ms: u64,
+    /// Slides in the short window
+    #[arg(long, default_value_t = 300)]
+    pub(crate) short: u64,
+    /// Slides in the long window
+    #[arg(long, default_value_t = 3_000)]
+    pub(crate) long: u64,
+    /// Ticks per round
+    #[arg(long, default_value_t = 100)]
+    pub(crate) ticks: usize,
+    /// Largest ratio of the long window to the short one
+    #[arg(long, default_value_t = 1.1)]
+    pub(crate) ratio_max: f64,
+}
+
+#[derive(Args)]
+pub(crate) struct Idle {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Slides of one second per round
+    #[arg(long, default_value_t = 10)]
+    pub(crate) slides: usize,
+    /// Most CPU of all processes per slide, milliseconds
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) cpu_max_ms: f64,
+    /// Most memory of all processes together, MB
+    #[arg(long, default_value_t = 40.0)]
+    pub(crate) memory_max_mb: f64,
+}
+
+impl Arguments {
+    /// Does what the command line says.
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Preload(arguments) => produce::preload(&arguments),
+            Command::Load(arguments) => produce::load(&arguments),
+            Command::CountOnly(arguments) => count_only::run(&arguments),
+            Command::Cpu(arguments) => measure::cpu::run(&arguments),
+            Command::Tick(arguments) => measure::tick::run(&arguments),
+            Command::Flat(arguments) => measure::flat::run(&arguments),
+            Command::Idle(arguments) => measure::idle::run(&arguments),
+        }
+    }
+}
