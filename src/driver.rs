@@ -1,6 +1,6 @@
 //! The driver process: one clock, one state, everything else performs what the state decides.
 //!
-//! [`state`] decides; [`run`] is the loop around it; `links` are the ways to executors, `broker` the way to
+//! [`state`] decides; [`mod@run`] is the loop around it; `links` are the ways to executors, `broker` the way to
 //! Kafka, [`observe`] what people see.
 
 pub mod assign;

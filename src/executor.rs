@@ -1,6 +1,6 @@
 //! The executor process: reads its partitions, counts, and answers the driver's cuts.
 //!
-//! Reading threads ([`reader`]) count; the pure [`state`] turns cuts into deltas; this file is the loop between
+//! Reading threads (`reader`) count; the pure [`state`] turns cuts into deltas; this file is the loop between
 //! them and the link.
 
 pub mod state;

@@ -1,8 +1,8 @@
 //! What the driver knows and decides: `step(now, input) -> effects`, without clock, I/O or threads.
 //!
-//! The rooms: [`partitions`] (who reads what, from where), [`sessions`] (who is alive and owes which cut),
-//! [`slots`] (which executors are to run), [`slides`] (cuts, open slides, the window), [`commits`], [`loss`].
-//! Each step ends in [`State::advance`], which does whatever has become possible.
+//! The rooms: `partitions` (who reads what, from where), `sessions` (who is alive and owes which cut),
+//! `slots` (which executors are to run), `slides` (cuts, open slides, the window), `commits`, `loss`.
+//! Each step ends in `State::advance`, which does whatever has become possible.
 
 pub mod input;
 mod commits;
