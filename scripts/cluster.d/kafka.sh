@@ -44,7 +44,8 @@ kafka_describe() {
 
 kafka_exports() {
   kafka_load
-  printf 'export SPINDLE_KAFKA=127.0.0.1:%s SPINDLE_KAFKA_SASL=127.0.0.1:%s\n' "$kafka_port" "$kafka_sasl_port"
+  printf 'export SPINDLE_KAFKA=127.0.0.1:%s\n' "$kafka_port"
+  printf 'export SPINDLE_KAFKA_SASL=127.0.0.1:%s\n' "$kafka_sasl_port"
 }
 
 # kafka_install JDK: the jars, once for all clusters of this checkout. They appear under their name when complete.

@@ -64,16 +64,22 @@ fn faults(job: &mut Running, random: &mut Random, clock: Clock) -> usize {
     let mut freezes: Vec<bool> = (0..KILLS + FREEZES).map(|n| n < FREEZES).collect();
     random.shuffle(&mut freezes);
     let mut of_slot: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut hit: Vec<Pid> = Vec::new();
     let mean = STREAM / u32::try_from(KILLS + FREEZES).unwrap();
     for (n, freeze) in freezes.iter().enumerate() {
         let due = mean * u32::try_from(n).unwrap() + mean.mul_f64(random.unit());
         job.during(due.saturating_sub(clock.monotonic()));
-        job.until("two executors, one to hit and one to go on", |seen| seen.connected().len() >= 2);
-        let mut victims = job.seen.connected();
+        // One that was hit a moment ago still seems to run: it is neither to be hit again nor the one that goes on.
+        let unhurt = |seen: &Seen| -> Vec<(u32, Pid)> {
+            seen.connected().into_iter().filter(|(_, pid)| !hit.contains(pid)).collect()
+        };
+        job.until("two executors, one to hit and one to go on", |seen| unhurt(seen).len() >= 2);
+        let mut victims = unhurt(&job.seen);
         random.shuffle(&mut victims);
         let faults_of = |slot: u32| of_slot.get(&slot).copied().unwrap_or(0);
         let (slot, pid): (u32, Pid) = *victims.iter().min_by_key(|(slot, _)| faults_of(*slot)).unwrap();
         *of_slot.entry(slot).or_default() += 1;
+        hit.push(pid);
         kill_process(pid, if *freeze { Signal::STOP } else { Signal::KILL }).unwrap();
     }
     freezes.len()
