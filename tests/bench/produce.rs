@@ -57,7 +57,7 @@ pub(crate) fn preloaded(brokers: &str, records: u64, stream: &Stream) -> anyhow:
     topic::create(brokers, &name)?;
     say(&format!("preload {records} records into {name}"));
     let failures = Failures::default();
-    let producer = producer(brokers, stream, "20", failures.clone())?;
+    let producer = producer(brokers, stream, failures.clone())?;
     let mut source = Records::new(stream);
     (0..records).try_for_each(|_| send(&producer, &name, &mut source))?;
     finish(&producer, &failures)?;
@@ -72,7 +72,7 @@ pub(crate) fn load(arguments: &Load) -> anyhow::Result<()> {
     // The generator stands for other machines: what it does must not delay what is measured more than need be.
     let _ = rustix::process::nice(10);
     let failures = Failures::default();
-    let producer = producer(&arguments.brokers, &arguments.stream, "1", failures.clone())?;
+    let producer = producer(&arguments.brokers, &arguments.stream, failures.clone())?;
     let mut source = Records::new(&arguments.stream);
     let clock = Clock::start();
     let all = arguments.rate * arguments.seconds;
@@ -103,7 +103,6 @@ fn codec(stream: &Stream) -> &'static str {
 fn producer(
     brokers: &str,
     stream: &Stream,
-    linger_ms: &str,
     failures: Failures,
 ) -> anyhow::Result<BaseProducer<Failures>> {
     ClientConfig::new()
@@ -111,7 +110,7 @@ fn producer(
         .set("enable.idempotence", "true")
         .set("partitioner", "murmur2_random")
         .set("compression.type", codec(stream))
-        .set("linger.ms", linger_ms)
+        .set("linger.ms", "20")
         .set("batch.size", "262144")
         .set("queue.buffering.max.messages", "500000")
         .create_with_context(failures)
