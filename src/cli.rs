@@ -1,6 +1,7 @@
 //! The command line: one type per command, parsed and checked before anything runs. `main` calls `parse`, `run`.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -8,6 +9,8 @@ use clap::{Parser, Subcommand};
 use crate::{config, exit, logging};
 
 mod out;
+mod serve;
+mod environment;
 mod local;
 pub mod app;
 pub mod submit;
@@ -126,10 +129,19 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if wrong_usage { exit::USAGE } else { exit::FAILED }
 }
 
-/// Starts the logs of a process that runs for longer than a question.
+/// Starts the logs of a process that runs for longer than a question, on stderr.
 fn start_logging(level: &str, json: bool) -> anyhow::Result<()> {
-    let format = if json { logging::Format::Json } else { logging::Format::Text };
-    Ok(logging::start(level, format)?)
+    Ok(logging::start(level, log_format(json), None)?)
+}
+
+/// Starts the logs of a container's process: in `NAME.log` of YARN's log directory, where there is one.
+fn start_logging_in(dir: Option<&Path>, name: &str, level: &str, json: bool) -> anyhow::Result<()> {
+    let file = dir.map(|dir| dir.join(format!("{name}.log")));
+    Ok(logging::start(level, log_format(json), file.as_deref())?)
+}
+
+fn log_format(json: bool) -> logging::Format {
+    if json { logging::Format::Json } else { logging::Format::Text }
 }
 
 /// Runs a process's loop on this thread: the thread that starts executors must live as long as they do.

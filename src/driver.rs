@@ -13,7 +13,7 @@ pub mod observe;
 pub mod run;
 
 pub use broker::StartRules;
-pub use observe::Observer;
+pub use observe::{Observer, RunningAs};
 pub use run::{Command, Ended, Note, Setup, run};
 
 use crate::config::{Console, Isolation, Job, OnDataLoss};

@@ -46,6 +46,8 @@ pub struct Setup {
     pub secret_file: PathBuf,
     /// Address on which its metrics are served, at a port that the system chooses.
     pub http: IpAddr,
+    /// The host's name; `None`: as the host knows itself.
+    pub host: Option<String>,
     /// Whether the kernel is to end this process with the one that started it.
     pub die_with_parent: bool,
 }
@@ -86,7 +88,8 @@ pub async fn run(setup: Setup) -> anyhow::Result<u8> {
 }
 
 fn hello(setup: &Setup, http: SocketAddr) -> Hello {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let own_name = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = setup.host.clone().unwrap_or_else(own_name);
     let http = if http.ip().is_unspecified() { format!("{host}:{}", http.port()) } else { http.to_string() };
     Hello {
         attempt: setup.attempt,

@@ -5,6 +5,7 @@
 mod listen;
 mod token;
 mod status;
+mod feed;
 mod view;
 mod api;
 pub mod client;
@@ -24,6 +25,7 @@ use tokio::sync::oneshot;
 use tokio::time;
 
 pub use api::driver_routes;
+pub use feed::{Printed, PrintedText};
 pub use listen::{BindError, bind};
 pub use status::{ExecutorStatus, Executors, JobState, Lag, Status, WindowStatus};
 pub use token::{LocalToken, Token, TokenError, local_token, token_path};

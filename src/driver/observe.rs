@@ -3,7 +3,6 @@
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +11,15 @@ use tokio::sync::mpsc;
 use super::state::{EndReason, Event, State};
 use crate::config::Job;
 use crate::count::Window;
-use crate::ids::{CutNumber, Millis, Partition, Position, Session};
+use crate::ids::{CutNumber, Generation, Millis, Partition, Position, Session, Slot};
+use crate::launch::Place;
 use crate::metrics::{
     DriverMetrics, ExitClass, PartitionMetrics, Phase, PrintedWindow, SessionEnd, SlotMetrics,
 };
 use crate::sink::json;
 use crate::source::admin::TopicInfo;
 use crate::source::key::Unkeyed;
-use crate::web::{Action, DriverView, Executors, JobState, Lag, Snapshot, Status, WindowStatus};
+use crate::web::{Action, DriverView, Executors, JobState, Lag, PrintedText, Snapshot, Status, WindowStatus};
 use crate::wire::message::{Delta, Hello, Range, Reading};
 
 /// Windows that wait to be printed are remembered up to so many.
@@ -28,6 +28,19 @@ const UNPRINTED_MAX: usize = 64;
 /// Cuts whose sending is remembered.
 const CUTS_MAX: usize = 128;
 
+/// Which run of a job this is, and where.
+#[derive(Debug, Clone)]
+pub struct RunningAs {
+    /// YARN's application id, or `local`.
+    pub app: String,
+    /// The application's directory in staging.
+    pub app_dir: Option<String>,
+    /// Driver attempt, from 1.
+    pub attempt: u32,
+    /// `host:port` of the driver's HTTP.
+    pub http: String,
+}
+
 /// Follows a driver.
 pub struct Observer {
     metrics: Arc<DriverMetrics>,
@@ -35,7 +48,10 @@ pub struct Observer {
     actions: Option<mpsc::Receiver<Action>>,
     status: Status,
     window_json: Option<Arc<str>>,
-    address: SocketAddr,
+    /// Where containers are, by slot: the newest generation's.
+    places: BTreeMap<Slot, (Generation, Place)>,
+    /// Why executors have no container yet.
+    waiting: Option<String>,
     partitions: BTreeMap<Partition, PartitionMetrics>,
     /// Records not counted yet and the age of the oldest, by partition.
     lags: BTreeMap<Partition, (u64, Duration)>,
@@ -55,16 +71,18 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Will follow the driver of `job`, known as `app`, whose HTTP is at `address`.
-    pub fn new(job: &Job, app: &str, attempt: u32, now_ms: Millis, address: SocketAddr) -> Self {
+    /// Will follow the driver of `job`.
+    pub fn new(job: &Job, run: RunningAs, now_ms: Millis) -> Self {
         let metrics = Arc::new(DriverMetrics::new());
-        metrics.attempt(attempt);
+        metrics.attempt(run.attempt);
         let status = Status {
             name: job.name.clone(),
-            app: app.to_owned(),
+            app: run.app,
+            app_dir: run.app_dir,
+            http: run.http,
             state: JobState::Starting,
             since_ms: now_ms,
-            attempt,
+            attempt: run.attempt,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             window: None,
             lag: Lag::default(),
@@ -80,7 +98,8 @@ impl Observer {
             actions: Some(actions),
             status,
             window_json: None,
-            address,
+            places: BTreeMap::new(),
+            waiting: None,
             partitions: BTreeMap::new(),
             lags: BTreeMap::new(),
             unread_slides: BTreeMap::new(),
@@ -134,6 +153,26 @@ impl Observer {
 
     pub(super) fn exited(&self, class: ExitClass) {
         self.metrics.executor_exited(class);
+    }
+
+    /// An executor was started in a container.
+    pub(super) fn placed(&mut self, slot: Slot, generation: Generation, place: Option<Place>) {
+        self.waiting = None;
+        if let Some(place) = place {
+            self.places.insert(slot, (generation, place));
+        }
+    }
+
+    /// Executors have no container yet.
+    pub(super) fn waiting(&mut self, why: String) {
+        if self.waiting.is_none() {
+            tracing::warn!("{why}");
+        }
+        if self.status.window.is_none() {
+            self.status.attention = vec![why.clone()];
+        }
+        self.waiting = Some(why);
+        self.publish();
     }
 
     /// A cut goes out.
@@ -272,7 +311,8 @@ impl Observer {
         self.publish();
     }
 
-    pub(super) fn printed(&mut self, end_ms: Millis, delay: Duration, at: Duration) {
+    pub(super) fn printed(&mut self, end_ms: Millis, delay: Duration, at: Duration, text: String) {
+        self.view.printed(PrintedText { end_ms, text: text.into() });
         if let Some((_, made)) = self.made_at.take_if(|(made_ms, _)| *made_ms == end_ms) {
             self.metrics.phase(Phase::Print, at.saturating_sub(made));
         }

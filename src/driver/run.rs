@@ -128,6 +128,8 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
         observer: setup.observer,
         notes: setup.notes,
         slide_ms: slide_ms(&job),
+        length_ms: Millis::try_from(job.window.length.ms()).unwrap_or(Millis::MAX),
+        began_ms: None,
         corrected_ms: Millis::MIN,
         alive_every: job.executors.timeout.get(),
     };
@@ -183,6 +185,9 @@ struct Driver {
     observer: Observer,
     notes: Option<mpsc::UnboundedSender<Note>>,
     slide_ms: Millis,
+    length_ms: Millis,
+    /// Where the first slide began.
+    began_ms: Option<Millis>,
     corrected_ms: Millis,
     alive_every: Duration,
 }
@@ -222,19 +227,33 @@ impl Driver {
             Happening::Due => self.step(Input::Tick),
             Happening::Link(event) => self.link(event),
             Happening::Answer(answer) => self.answer(answer),
-            Happening::Launch(LaunchEvent::Started(slot, generation)) => {
-                self.step(Input::Launched(slot, generation))
-            }
-            Happening::Launch(LaunchEvent::Exited { slot, generation, class, how }) => {
-                self.observer.exited(class);
-                self.step(Input::Exited { slot, generation, how })
-            }
+            Happening::Launch(event) => self.launch(event),
             Happening::Command(Command::Abort) => Some(Ended::Aborted),
             Happening::Command(Command::Stop { within }) => self.stop(within),
             Happening::Command(Command::Scale(executors)) => self.step(Input::Scale(executors)),
             Happening::Console(event) => self.console_event(event),
             Happening::AliveDue => {
                 self.links.send_all(&ToExecutor::Alive);
+                None
+            }
+        }
+    }
+
+    fn launch(&mut self, event: LaunchEvent) -> Option<Ended> {
+        match event {
+            LaunchEvent::Started(slot, generation, place) => {
+                self.observer.placed(slot, generation, place);
+                self.step(Input::Launched(slot, generation))
+            }
+            LaunchEvent::Exited { slot, generation, class, how, host } => {
+                self.observer.exited(class);
+                if let Some(host) = host {
+                    self.launcher.failed_on(slot, host);
+                }
+                self.step(Input::Exited { slot, generation, how })
+            }
+            LaunchEvent::Waiting(why) => {
+                self.observer.waiting(why);
                 None
             }
         }
@@ -290,10 +309,10 @@ impl Driver {
 
     fn console_event(&mut self, event: ConsoleEvent) -> Option<Ended> {
         match event {
-            ConsoleEvent::Printed { end_ms, monotonic, .. } => {
+            ConsoleEvent::Printed { end_ms, monotonic, text, .. } => {
                 let delay_ms = (self.pace.now_ms(monotonic) - end_ms).max(0);
                 let delay = Duration::from_millis(delay_ms.unsigned_abs());
-                self.observer.printed(end_ms, delay, monotonic);
+                self.observer.printed(end_ms, delay, monotonic, text);
                 self.note(Note::Printed { end_ms, delay });
                 None
             }
@@ -338,8 +357,10 @@ impl Driver {
                 self.links.end(session, reason.to_string());
                 self.observer.ended(session, &reason);
             }
-            Effect::Target(target) => self.launcher.converge(&target.slots),
+            Effect::Target(target) => self.launcher.converge(&target),
             Effect::Print(window) => {
+                let filled = self.filled(window.end_ms);
+                self.launcher.progress(filled);
                 if let Some(console) = &mut self.console {
                     console.offer(&window);
                     self.observer.skipped(console.skipped());
@@ -353,6 +374,12 @@ impl Driver {
             Effect::Finish(outcome) => return Some(Ended::Finished(outcome)),
         }
         None
+    }
+
+    /// How much of the window's length has passed since the first end, percent.
+    fn filled(&mut self, end_ms: Millis) -> u8 {
+        let began_ms = *self.began_ms.get_or_insert(end_ms - self.slide_ms);
+        u8::try_from(((end_ms - began_ms) * 100 / self.length_ms).clamp(0, 100)).unwrap_or(100)
     }
 
     fn note(&self, note: Note) {

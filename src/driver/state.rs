@@ -13,7 +13,7 @@ mod sessions;
 mod slides;
 mod slots;
 
-pub use input::{Effect, EndReason, Event, Facts, Input, Outcome, Settings, SlideReport, Start, Target};
+pub use input::{Effect, EndReason, Event, Facts, Input, Outcome, Settings, SlideReport, Start};
 
 use crate::count::Ring;
 use crate::ids::{Millis, Partition, Session};

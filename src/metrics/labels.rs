@@ -77,7 +77,7 @@ label_values! {
         /// Its container was preempted.
         Preempted = "preempted",
         /// Its node was lost.
-        NodeLost = "node_lost",
+        NodeLost = "node",
         /// Its node's disks failed.
         Disk = "disk",
         /// Ended in a way that this version does not know.

@@ -42,6 +42,8 @@ pub enum ConsoleEvent {
         wall_ms: Millis,
         /// Monotonic time of the same clock behind the last byte.
         monotonic: Duration,
+        /// What was printed.
+        text: String,
     },
     /// Writing failed, as it does when the reader is gone. Nothing more will be printed.
     Closed {
@@ -179,6 +181,7 @@ impl<W: Write, E: FnMut(ConsoleEvent)> Printer<W, E> {
                 end_ms: block.end_ms,
                 wall_ms: self.clock.wall_ms(),
                 monotonic: self.clock.monotonic(),
+                text: block.text,
             });
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
@@ -18,14 +18,19 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::time;
 
+use super::feed::Printed;
 use super::token::Token;
 use super::view::{Action, DriverView, Reply, Role};
+use crate::ids::Millis;
 
 /// Longest body of an order.
 const ORDER_BYTES_MAX: usize = 4 << 10;
 
 /// How long the driver may take to answer an order. It answers between two slides' work.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Longest wait for the next window: YARN's web proxy gives up after 60 s of silence.
+const WAIT_MAX: Duration = Duration::from_secs(20);
 
 const TOKEN_HEADER: &str = "x-spindle-token";
 
@@ -35,13 +40,14 @@ struct Api {
     token: Token,
 }
 
-/// `/sd`, `GET /api/status`, `GET /api/window`, `PUT /api/stop`, `PUT /api/scale`; to be merged with
+/// `/sd`, `GET /api/status`, `GET /api/window`, `GET /api/windows`, `PUT /api/stop`, `PUT /api/scale`; to be merged with
 /// [`process_routes`](super::process_routes).
 pub fn driver_routes(view: Arc<DriverView>, token: Token) -> Router {
     Router::new()
         .route("/sd", get(service_discovery))
         .route("/api/status", get(status))
         .route("/api/window", get(window))
+        .route("/api/windows", get(windows))
         .route("/api/stop", put(stop))
         .route("/api/scale", put(scale))
         .layer(DefaultBodyLimit::max(ORDER_BYTES_MAX))
@@ -80,6 +86,29 @@ async fn window(State(api): State<Api>) -> Response {
         Some(window) => ([(header::CONTENT_TYPE, "application/json")], window.to_string()).into_response(),
         None => Refusal(StatusCode::NOT_FOUND, "there is no window yet".to_owned()).into_response(),
     }
+}
+
+/// What a follower asks for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Following {
+    /// The newest window that it has; 0 for all that are kept.
+    after: Millis,
+    /// How long to wait for the next one, milliseconds.
+    #[serde(default)]
+    wait_ms: u64,
+    /// Whether the job is to know that somebody follows it.
+    #[serde(default)]
+    follow: bool,
+}
+
+async fn windows(State(api): State<Api>, Query(following): Query<Following>) -> Json<Printed> {
+    if following.follow {
+        api.view.feed().follow();
+    }
+    let wait = Duration::from_millis(following.wait_ms).min(WAIT_MAX);
+    let (windows, missed) = api.view.feed().after(following.after, wait).await;
+    Json(Printed { attempt: api.view.snapshot().status.attempt, windows, missed })
 }
 
 #[derive(Deserialize)]

@@ -8,11 +8,16 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Uri;
 
+use crate::ids::Millis;
+
+use super::feed::Printed;
 use super::status::Status;
 use super::token::Token;
 
 /// How long one request may take, connection and answer together.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
+/// Longest wait for a window within one request.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 8 << 20;
@@ -62,6 +67,21 @@ pub fn get_status(url: &str) -> Result<Status, ClientError> {
     let answer = agent().get(&url).call();
     let (status, body) = read(&url, answer)?;
     serde_json::from_value(body).map_err(|_| ClientError::NotSpindle { url, status })
+}
+
+/// The windows behind `after_ms`, in the job's console format; waits up to `wait` for the next one. `follow` tells the
+/// job that somebody wants to see every window.
+pub fn get_windows(
+    url: &str,
+    after_ms: Millis,
+    wait: Duration,
+    follow: bool,
+) -> Result<Printed, ClientError> {
+    let asked = at(url, "api/windows")?;
+    let wait_ms = wait.min(WAIT_MAX).as_millis();
+    let answer = agent().get(format!("{asked}?after={after_ms}&wait_ms={wait_ms}&follow={follow}")).call();
+    let (status, body) = read(&asked, answer)?;
+    serde_json::from_value(body).map_err(|_| ClientError::NotSpindle { url: asked, status })
 }
 
 /// Asks the job to take its last cut and end within `deadline`; returns when the driver has agreed.

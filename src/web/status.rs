@@ -11,6 +11,10 @@ pub struct Status {
     pub name: String,
     /// YARN's application id, or `local`.
     pub app: String,
+    /// The application's directory in staging, where its owner finds the secret; `None` without YARN.
+    pub app_dir: Option<String>,
+    /// `host:port` of the driver itself, for those who came through YARN's web proxy.
+    pub http: String,
     /// What it is doing.
     pub state: JobState,
     /// Since when it is in this attempt.
@@ -95,6 +99,10 @@ pub struct ExecutorStatus {
     pub host: String,
     /// Its process id there.
     pub pid: u32,
+    /// YARN's id of its container; `None` without YARN.
+    pub container: Option<String>,
+    /// The NodeManager's page with its logs.
+    pub log_url: Option<String>,
     /// What it reads, `topic/partition`.
     pub partitions: Vec<String>,
     /// `host:port` of its metrics; `None` when it serves none.

@@ -28,12 +28,16 @@ pub(super) fn snapshot() -> Snapshot {
         generation: 1,
         host: "worker-1".to_owned(),
         pid: 4_711,
+        container: Some("container_1_42_01_000002".to_owned()),
+        log_url: None,
         partitions: vec!["tweets_poc/0".to_owned()],
         http: Some("worker-1:9100".to_owned()),
     };
     let status = Status {
         name: "TweetsApp".to_owned(),
         app: "application_1_42".to_owned(),
+        app_dir: Some("hdfs://nn/staging/apps/application_1_42".to_owned()),
+        http: "header-1:4040".to_owned(),
         state: JobState::Running,
         since_ms: 1_795_365_000_000,
         attempt: 1,
@@ -145,13 +149,14 @@ async fn status_and_window_are_the_newest_published() {
         serde_json::from_str::<Value>(&body).unwrap(),
         json!({
             "name": "TweetsApp", "app": "application_1_42", "state": "RUNNING", "since_ms": 1_795_365_000_000_u64,
-            "attempt": 1, "version": "0.1.0",
+            "attempt": 1, "version": "0.1.0", "http": "header-1:4040",
+            "app_dir": "hdfs://nn/staging/apps/application_1_42",
             "window": {"end_ms": 1_795_365_042_000_u64, "delay_ms": 210, "total": 48_112, "distinct": 5,
                        "complete": true},
             "lag": {"records": 312, "seconds": 0.4, "worst": "tweets_poc/3"}, "unread": [],
             "executors": {"running": 1, "wanted": 2, "hosts": 1, "list": [
                 {"slot": 0, "generation": 1, "host": "worker-1", "pid": 4_711, "partitions": ["tweets_poc/0"],
-                 "http": "worker-1:9100"}]},
+                 "http": "worker-1:9100", "container": "container_1_42_01_000002", "log_url": null}]},
             "attention": ["1 executor is missing"],
         })
     );
@@ -263,4 +268,23 @@ async fn serving_ends_when_told_even_with_clients_connected() {
     served.server.await.unwrap().unwrap();
     assert_eq!(idle.read(&mut [0; 512]).await.unwrap_or(0), 0);
     assert!(TcpStream::connect(served.addr).await.is_err());
+}
+
+#[tokio::test]
+async fn a_follower_gets_the_windows_it_has_not_seen() {
+    let served = start().await;
+    let windows = async |query: &str| -> Value {
+        let (head, body) = served.get(&format!("/api/windows?{query}")).await;
+        assert_eq!(code(&head), "200", "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    assert_eq!(windows("after=0").await, json!({"attempt": 1, "windows": [], "missed": false}));
+    assert_eq!(served.view.followed(), None);
+    served.view.printed(PrintedText { end_ms: 1_000, text: "(1,a)\n".into() });
+    let one = json!({"end_ms": 1_000, "text": "(1,a)\n"});
+    assert_eq!(windows("after=0&follow=true").await["windows"], json!([one]));
+    assert!(served.view.followed().is_some());
+    assert_eq!(windows("after=1000").await["windows"], json!([]));
+    let (head, _) = served.get("/api/windows?since=0").await;
+    assert_eq!(code(&head), "400");
 }

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::getuid;
 use sha2::{Digest, Sha256};
 
+use crate::wire::Secret;
+
 /// Longest token file that is read.
 const TOKEN_CHARS_MAX: usize = 256;
 
@@ -48,6 +50,11 @@ impl Token {
             write!(text, "{byte:02x}").expect("a String takes everything");
         }
         Self(text)
+    }
+
+    /// The one that everybody derives who has the application's secret.
+    pub fn of_secret(secret: &Secret) -> Self {
+        Self::of(&secret.derive("spindle http token"))
     }
 
     /// A new one.

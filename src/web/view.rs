@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
+use super::feed::{Feed, PrintedText};
 use super::status::Status;
 
 /// Orders that may wait for the driver; one more is refused.
@@ -68,6 +70,7 @@ pub enum Role {
 #[derive(Debug)]
 pub struct DriverView {
     snapshot: Mutex<Arc<Snapshot>>,
+    feed: Feed,
     actions: mpsc::Sender<Action>,
 }
 
@@ -75,7 +78,7 @@ impl DriverView {
     /// The view, and the queue from which the driver takes orders.
     pub fn new(first: Snapshot) -> (Arc<Self>, mpsc::Receiver<Action>) {
         let (actions, orders) = mpsc::channel(ACTIONS_MAX);
-        (Arc::new(Self { snapshot: Mutex::new(Arc::new(first)), actions }), orders)
+        (Arc::new(Self { snapshot: Mutex::new(Arc::new(first)), feed: Feed::new(), actions }), orders)
     }
 
     /// Replaces what is shown. Never waits for a reader.
@@ -86,6 +89,20 @@ impl DriverView {
     /// What is shown now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A window was printed: those who follow the job get it.
+    pub fn printed(&self, window: PrintedText) {
+        self.feed.add(window);
+    }
+
+    /// When a follower last asked for windows; `None` before the first.
+    pub fn followed(&self) -> Option<Instant> {
+        self.feed.followed()
+    }
+
+    pub(super) fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// Hands an order to the driver; says why not when the driver is gone or drowned in orders.

@@ -100,11 +100,7 @@ fn codec(stream: &Stream) -> &'static str {
     }
 }
 
-fn producer(
-    brokers: &str,
-    stream: &Stream,
-    failures: Failures,
-) -> anyhow::Result<BaseProducer<Failures>> {
+fn producer(brokers: &str, stream: &Stream, failures: Failures) -> anyhow::Result<BaseProducer<Failures>> {
     ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("enable.idempotence", "true")

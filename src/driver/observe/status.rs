@@ -9,7 +9,7 @@ use crate::web::{ExecutorStatus, Lag, Process, Role, Snapshot};
 
 impl Observer {
     pub(super) fn publish(&self) {
-        let driver = Process { role: Role::Driver, address: self.address.to_string() };
+        let driver = Process { role: Role::Driver, address: self.status.http.clone() };
         let executors = self.executors.iter().map(|(session, (hello, _))| Process {
             role: Role::Executor { slot: session.slot.0 },
             address: hello.http.clone(),
@@ -35,11 +35,17 @@ impl Observer {
                 partitions.entry(owner).or_default().push(partition.to_string());
             }
         }
+        let place = |session: &Session| {
+            let (generation, place) = self.places.get(&session.slot)?;
+            (*generation == session.generation).then_some(place)
+        };
         let executors = self.executors.iter().map(|(session, (hello, _))| ExecutorStatus {
             slot: session.slot.0,
             generation: session.generation.0,
             host: hello.host.clone(),
             pid: hello.pid,
+            container: place(session).map(|place| place.container.clone()),
+            log_url: place(session).and_then(|place| place.log_url.clone()),
             partitions: partitions.remove(session).unwrap_or_default(),
             http: Some(hello.http.clone()),
         });
@@ -54,6 +60,7 @@ impl Observer {
         if running < wanted {
             attention.push(format!("{running} of {wanted} executors run"));
         }
+        attention.extend(self.waiting.clone().filter(|_| running < wanted));
         if !self.status.unread.is_empty() {
             attention.push(format!("{} partitions cannot be read", self.status.unread.len()));
         }

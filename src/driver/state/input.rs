@@ -2,6 +2,7 @@
 
 use crate::count::Window;
 use crate::ids::{CutNumber, Generation, Millis, Offset, Partition, Position, Session, Slot, TopicId};
+use crate::launch::Target;
 use crate::source::start::Loss;
 use crate::wire::message::{Counts, Delta, ToExecutor};
 
@@ -151,15 +152,6 @@ pub struct SlideReport {
     pub ranges: Vec<(Partition, Offset, Position)>,
     /// Records per key; a key may stand more than once.
     pub counts: Vec<(Option<Box<[u8]>>, u64)>,
-}
-
-/// The complete set of executors that are to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Number of the order; a higher one replaces a lower one.
-    pub revision: u64,
-    /// What is to run.
-    pub slots: Vec<(Slot, Generation)>,
 }
 
 /// Why a session ended.

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Effect, State, Target};
+use super::{Effect, State};
 use crate::ids::{Generation, Millis, Slot};
+use crate::launch::Target;
 
 /// Delay before the first restart of a slot; doubled each time, milliseconds.
 const BACKOFF_MIN_MS: Millis = 1_000;

@@ -1,8 +1,9 @@
 //! What lies around the driver: links, launcher, brokers. All of it late, some of it lost.
 
 use spindle::config::KeyRule;
-use spindle::driver::state::{Input, Target};
+use spindle::driver::state::Input;
 use spindle::ids::{CutNumber, Millis, Partition, Position, Session};
+use spindle::launch::Target;
 use spindle::source::ClientSettings;
 use spindle::wire::message::{Delta, Range, Reading, ToDriver, ToExecutor, Welcome};
 

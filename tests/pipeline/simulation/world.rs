@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Write as _;
 
-use spindle::driver::state::{Effect, Input, Outcome, Settings, Start, State, Target};
+use spindle::driver::state::{Effect, Input, Outcome, Settings, Start, State};
 use spindle::ids::{CutNumber, Generation, Millis, Partition, Position, Session, Slot};
+use spindle::launch::Target;
 use spindle::wire::message::{ToDriver, ToExecutor};
 
 use super::logs::Logs;

@@ -1,0 +1,147 @@
+//! The newest printed windows, for those who follow a job from elsewhere. The driver adds, `api` hands out.
+//!
+//! Bounded: a follower that was away for too long is told that it missed some, never shown an old one as new.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time;
+
+use crate::ids::Millis;
+
+/// Windows that are kept: ten minutes of seconds.
+const WINDOWS_MAX: usize = 600;
+/// Bytes of text that are kept.
+const BYTES_MAX: usize = 1 << 20;
+
+/// One window as it was printed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrintedText {
+    /// The slide boundary it is for.
+    pub end_ms: Millis,
+    /// All its lines, in the job's `console` format.
+    pub text: Arc<str>,
+}
+
+/// What a follower is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Printed {
+    /// The driver's attempt.
+    pub attempt: u32,
+    /// Windows after the one that the follower has, oldest first; empty when none came while it waited.
+    pub windows: Vec<PrintedText>,
+    /// Whether windows between were printed and are kept no more.
+    pub missed: bool,
+}
+
+/// The windows, and when somebody last asked for them.
+#[derive(Debug)]
+pub(super) struct Feed {
+    kept: Mutex<Kept>,
+    newest: watch::Sender<Millis>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    windows: VecDeque<PrintedText>,
+    bytes: usize,
+    dropped_ms: Millis,
+    followed: Option<time::Instant>,
+}
+
+impl Feed {
+    pub(super) fn new() -> Self {
+        let kept = Kept { windows: VecDeque::new(), bytes: 0, dropped_ms: Millis::MIN, followed: None };
+        Self { kept: Mutex::new(kept), newest: watch::Sender::new(Millis::MIN) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add(&self, window: PrintedText) {
+        let end_ms = window.end_ms;
+        let mut kept = self.lock();
+        kept.bytes += window.text.len();
+        kept.windows.push_back(window);
+        while kept.windows.len() > WINDOWS_MAX || (kept.bytes > BYTES_MAX && kept.windows.len() > 1) {
+            let Some(oldest) = kept.windows.pop_front() else { break };
+            kept.bytes -= oldest.text.len();
+            kept.dropped_ms = oldest.end_ms;
+        }
+        drop(kept);
+        self.newest.send_replace(end_ms);
+    }
+
+    /// The windows behind `after_ms`, waited for up to `wait`.
+    pub(super) async fn after(&self, after_ms: Millis, wait: Duration) -> (Vec<PrintedText>, bool) {
+        let mut newest = self.newest.subscribe();
+        // The sender lives as long as this feed.
+        let _ = time::timeout(wait, newest.wait_for(|&end_ms| end_ms > after_ms)).await;
+        let kept = self.lock();
+        let windows = kept.windows.iter().filter(|window| window.end_ms > after_ms).cloned().collect();
+        (windows, kept.dropped_ms > after_ms)
+    }
+
+    /// Somebody is there who wants to see every window.
+    pub(super) fn follow(&self) {
+        self.lock().followed = Some(time::Instant::now());
+    }
+
+    pub(super) fn followed(&self) -> Option<time::Instant> {
+        self.lock().followed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(end_ms: Millis, bytes: usize) -> PrintedText {
+        PrintedText { end_ms, text: "x".repeat(bytes).into() }
+    }
+
+    async fn ends(feed: &Feed, after_ms: Millis) -> (Vec<Millis>, bool) {
+        let (windows, missed) = feed.after(after_ms, Duration::ZERO).await;
+        (windows.iter().map(|window| window.end_ms).collect(), missed)
+    }
+
+    #[tokio::test]
+    async fn a_follower_gets_what_it_has_not_seen() {
+        let feed = Feed::new();
+        assert_eq!(ends(&feed, 0).await, (vec![], false));
+        (1..=3).for_each(|end_ms| feed.add(window(end_ms, 1)));
+        assert_eq!(ends(&feed, 0).await, (vec![1, 2, 3], false));
+        assert_eq!(ends(&feed, 2).await, (vec![3], false));
+        assert_eq!(ends(&feed, 3).await, (vec![], false));
+    }
+
+    #[tokio::test]
+    async fn a_waiting_follower_is_woken_by_the_next_window() {
+        let feed = Arc::new(Feed::new());
+        feed.add(window(1, 1));
+        let waiting = tokio::spawn({
+            let feed = Arc::clone(&feed);
+            async move { feed.after(1, Duration::from_secs(60)).await.0 }
+        });
+        tokio::task::yield_now().await;
+        feed.add(window(2, 1));
+        assert_eq!(waiting.await.unwrap(), [window(2, 1)]);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_bounded_and_a_gap_is_told() {
+        let feed = Feed::new();
+        let all = Millis::try_from(WINDOWS_MAX).unwrap() + 5;
+        (1..=all).for_each(|end_ms| feed.add(window(end_ms, 1)));
+        let (kept, missed) = ends(&feed, 2).await;
+        assert_eq!((kept.len(), kept[0], missed), (WINDOWS_MAX, 6, true));
+        assert!(!ends(&feed, 5).await.1, "nothing between 5 and 6");
+        feed.add(window(all + 1, BYTES_MAX));
+        feed.add(window(all + 2, BYTES_MAX));
+        assert_eq!(ends(&feed, 0).await, (vec![all + 2], true), "the newest is kept whatever its size");
+    }
+}
