@@ -1,6 +1,6 @@
 //! The driver process: one clock, one state, everything else performs what the state decides.
 //!
-//! [`state`] decides; [`mod@run`] is the loop around it; `links` are the ways to executors, `broker` the way to
+//! [`state`] decides; `run` is the loop around it; `links` are the ways to executors, `broker` the way to
 //! Kafka, [`observe`] what people see.
 
 pub mod assign;
@@ -10,11 +10,13 @@ pub mod state;
 mod links;
 mod broker;
 pub mod observe;
-pub mod run;
+mod setup;
+mod run;
 
 pub use broker::StartRules;
 pub use observe::{Observer, RunningAs};
-pub use run::{Command, Ended, Note, Setup, run};
+pub use run::run;
+pub use setup::{Command, Ended, Note, Setup};
 
 use crate::config::{Console, Isolation, Job, OnDataLoss};
 use crate::ids::Millis;

@@ -18,3 +18,17 @@ pub const EXECUTOR_DRIVER_GONE: u8 = 10;
 pub const EXECUTOR_REFUSED: u8 = 11;
 /// Executor: reading failed in a way that a new process may cure.
 pub const EXECUTOR_SOURCE: u8 = 12;
+/// Driver: the shim is gone or silent, or YARN ends this attempt.
+pub const SHIM_GONE: u8 = 13;
+/// Shim: the driver ended without saying how the application did.
+pub const DRIVER_GONE: u8 = 14;
+/// Shim: the driver is silent.
+pub const DRIVER_SILENT: u8 = 15;
+/// Shim or driver: the other says what this one does not understand.
+pub const SHIM_PROTOCOL: u8 = 16;
+/// Shim: the ResourceManager turned it away.
+pub const RESOURCE_MANAGER: u8 = 17;
+/// The binary is missing, or not the one that was submitted.
+pub const BINARY: u8 = 18;
+/// Shim or driver: its settings or files cannot be used.
+pub const SETTINGS: u8 = 19;

@@ -1,13 +1,26 @@
-//! Logs of every process, to stderr: windows have stdout for themselves. Quiet at `info`; libraries only warn.
+//! Logs of every process: to stderr, as windows have stdout for themselves, or in containers to a rotated file.
+//!
+//! Quiet at `info`; libraries only warn.
 
 use std::env;
+use std::fs::OpenOptions;
 use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
+use file_rotate::compression::Compression;
+use file_rotate::suffix::AppendCount;
+use file_rotate::{ContentLimit, FileRotate};
 use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// Size at which a log file is rotated.
+const FILE_BYTES_MAX: usize = 16 << 20;
+/// Old log files that are kept.
+const FILES_KEPT: usize = 5;
 
 /// How a line of log looks (`log.format` in the job file).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +44,14 @@ pub enum LoggingError {
         /// What is wrong with it.
         why: String,
     },
+    /// The file cannot be written.
+    #[error("log to {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Logging was started before, in this process.
     #[error("start logging: it was started already")]
     Twice,
@@ -38,10 +59,29 @@ pub enum LoggingError {
 
 /// Starts logging for the whole process, records of the `log` crate (librdkafka's among them) included.
 ///
-/// `level` is a level for Spindle's own lines, or a filter in the syntax of `EnvFilter`, taken as it is.
-pub fn start(level: &str, format: Format) -> Result<(), LoggingError> {
-    let colours = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    dispatch(level, format, colours, io::stderr)?.try_init().map_err(|_| LoggingError::Twice)
+/// `level` is a level for Spindle's own lines, or a filter in the syntax of `EnvFilter`, taken as it is. With a `file`
+/// lines go there; it is rotated as `file.1`, `file.2` and so on, so that a job of months does not fill a disk.
+pub fn start(level: &str, format: Format, file: Option<&Path>) -> Result<(), LoggingError> {
+    let dispatch = match file {
+        Some(file) => dispatch(level, format, false, Mutex::new(rotated(file)?))?,
+        None => dispatch(level, format, coloured(), io::stderr)?,
+    };
+    dispatch.try_init().map_err(|_| LoggingError::Twice)
+}
+
+fn coloured() -> bool {
+    io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn rotated(file: &Path) -> Result<FileRotate<AppendCount>, LoggingError> {
+    // Opened here only to have an error: the library would go on without a file.
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file)
+        .map_err(|source| LoggingError::File { path: file.to_owned(), source })?;
+    let limit = ContentLimit::BytesSurpassed(FILE_BYTES_MAX);
+    Ok(FileRotate::new(file, AppendCount::new(FILES_KEPT), limit, Compression::None, None))
 }
 
 fn dispatch<W>(level: &str, format: Format, colours: bool, to: W) -> Result<Dispatch, LoggingError>

@@ -35,6 +35,15 @@ pub struct ExecutorArgs {
     /// Log JSON lines
     #[arg(long)]
     pub log_json: bool,
+    /// Directory for logs, instead of stderr
+    #[arg(long, value_name = "DIRECTORY")]
+    pub log_dir: Option<PathBuf>,
+    /// The job's environment, readable by its owner only
+    #[arg(long, value_name = "PATH")]
+    pub env_file: Option<PathBuf>,
+    /// The host's name as YARN knows it; without it: as the host knows itself
+    #[arg(long, value_name = "NAME", env = "NM_HOST")]
+    pub host: Option<String>,
     /// Die when the process that started this one dies
     #[arg(long)]
     pub die_with_parent: bool,
@@ -51,7 +60,10 @@ fn host_port(text: &str) -> Result<String, String> {
 
 /// Runs the executor.
 pub fn run(args: &ExecutorArgs) -> anyhow::Result<u8> {
-    super::start_logging(&args.log_level, args.log_json)?;
+    if let Some(file) = &args.env_file {
+        return Ok(super::environment::restart_with(file));
+    }
+    super::start_logging_in(args.log_dir.as_deref(), "executor", &args.log_level, args.log_json)?;
     let setup = executor::Setup {
         driver: args.driver.clone(),
         slot: Slot(args.slot),
@@ -59,6 +71,7 @@ pub fn run(args: &ExecutorArgs) -> anyhow::Result<u8> {
         attempt: args.attempt,
         secret_file: args.secret_file.clone(),
         http: args.http,
+        host: args.host.clone(),
         die_with_parent: args.die_with_parent,
     };
     super::block_on(executor::run(setup))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,20 +11,18 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::serve::{STOP, address, serve_http};
 use crate::clock::Clock;
 use crate::config::Job;
 use crate::config::log::Format;
 use crate::driver::state::Outcome;
-use crate::driver::{self, Command, Ended, Note, Observer, StartRules};
+use crate::driver::{self, Command, Ended, Note, Observer, RunningAs, StartRules};
 use crate::exit;
 use crate::launch::local::LocalCommand;
 use crate::launch::{Launcher, LocalLauncher};
-use crate::web::{self, Action, LocalToken};
+use crate::web::{self, LocalToken};
 use crate::wire::Secret;
 
-/// How long the last cut, print and commit may take after a signal: what is left of the two seconds in which people
-/// expect the end is for executors that do not end by themselves.
-const STOP: Duration = Duration::from_millis(1_200);
 /// Interrupts so close together are one: `timeout` and job schedulers signal a process and then its group.
 const SAME_INTERRUPT: Duration = Duration::from_millis(250);
 /// Local jobs have one attempt: nobody starts them again.
@@ -53,8 +51,13 @@ pub(super) async fn run(job: Job, options: Options) -> anyhow::Result<u8> {
     let (orders, commands) = options.commands;
     let signals = tokio::spawn(follow_signals(orders.clone(), options.clock)?);
     let http = web::bind(job.http.bind, job.http.port).await?;
-    let mut observer = Observer::new(&job, "local", ATTEMPT, options.clock.wall_ms(), address(&http)?);
-    let token = serve_http(http, &mut observer, orders.clone())?;
+    let at = address(&http)?;
+    let token = LocalToken::create(at.port())?;
+    let running =
+        RunningAs { app: "local".to_owned(), app_dir: None, attempt: ATTEMPT, http: at.to_string() };
+    let mut observer = Observer::new(&job, running, options.clock.wall_ms());
+    serve_http(http, &mut observer, token.token().clone(), orders.clone());
+    tracing::info!("status and metrics at http://{at}");
     let setup = driver::Setup {
         job,
         attempt: ATTEMPT,
@@ -90,41 +93,6 @@ fn exit_code(ended: &Ended) -> u8 {
         }
         Ended::Aborted => exit::INTERRUPTED,
     }
-}
-
-/// Metrics, status and orders by HTTP, for as long as this process lives. The token's file goes with the guard.
-fn serve_http(
-    http: TcpListener,
-    observer: &mut Observer,
-    orders: mpsc::UnboundedSender<Command>,
-) -> anyhow::Result<LocalToken> {
-    let at = address(&http)?;
-    let token = LocalToken::create(at.port())?;
-    let metrics = observer.metrics();
-    let routes = web::process_routes(move || metrics.encode(), || Ok(()))
-        .merge(web::driver_routes(observer.view(), token.token().clone()));
-    tokio::spawn(web::serve(http, routes, std::future::pending()));
-    if let Some(actions) = observer.actions() {
-        tokio::spawn(follow_actions(actions, orders));
-    }
-    tracing::info!("status and metrics at http://{at}");
-    Ok(token)
-}
-
-async fn follow_actions(mut actions: mpsc::Receiver<Action>, orders: mpsc::UnboundedSender<Command>) {
-    while let Some(action) = actions.recv().await {
-        let (order, reply) = match action {
-            Action::Stop { deadline, reply } => (Command::Stop { within: deadline.unwrap_or(STOP) }, reply),
-            Action::Scale { executors, reply } => (Command::Scale(executors), reply),
-        };
-        let taken = orders.send(order).map_err(|_| "the driver is ending".to_owned());
-        // Who asked may have gone.
-        let _ = reply.send(taken);
-    }
-}
-
-fn address(listener: &TcpListener) -> anyhow::Result<SocketAddr> {
-    listener.local_addr().context("read the port that was bound")
 }
 
 /// How executors are started: with this very binary; the secret in a file that only its owner can read.

@@ -201,7 +201,7 @@ fn start_local(submission: Submission) -> anyhow::Result<u8> {
     super::block_on(local::run(submission.job, options))
 }
 
-fn fallback(start: Start) -> StartRule {
+pub(super) fn fallback(start: Start) -> StartRule {
     match start {
         Start::Latest => StartRule::Latest,
         Start::Earliest => StartRule::Earliest,

@@ -155,26 +155,6 @@ impl Observer {
         self.metrics.executor_exited(class);
     }
 
-    /// An executor was started in a container.
-    pub(super) fn placed(&mut self, slot: Slot, generation: Generation, place: Option<Place>) {
-        self.waiting = None;
-        if let Some(place) = place {
-            self.places.insert(slot, (generation, place));
-        }
-    }
-
-    /// Executors have no container yet.
-    pub(super) fn waiting(&mut self, why: String) {
-        if self.waiting.is_none() {
-            tracing::warn!("{why}");
-        }
-        if self.status.window.is_none() {
-            self.status.attention = vec![why.clone()];
-        }
-        self.waiting = Some(why);
-        self.publish();
-    }
-
     /// A cut goes out.
     pub(super) fn cut(&mut self, cut: CutNumber, at: Duration) {
         self.cuts.entry(cut).or_insert(at);

@@ -71,11 +71,11 @@ impl LocalLauncher {
                 let (kill, killed) = oneshot::channel();
                 let ended = tokio::spawn(watch(child, killed, slot, generation, self.events.clone()));
                 self.running.insert((slot, generation), Running { kill, ended });
-                LaunchEvent::Started(slot, generation)
+                LaunchEvent::Started(slot, generation, None)
             }
             Err(error) => {
                 let how = format!("start {}: {error}", self.command.program.display());
-                LaunchEvent::Exited { slot, generation, class: ExitClass::Launch, how }
+                LaunchEvent::Exited { slot, generation, class: ExitClass::Launch, how, host: None }
             }
         };
         // Nobody listens only when the driver is over.
@@ -125,7 +125,7 @@ async fn watch(
         Ok(status) => (class_of(status), in_words(status)),
         Err(error) => (ExitClass::Other, format!("wait: {error}")),
     };
-    let _ = events.send(LaunchEvent::Exited { slot, generation, class, how });
+    let _ = events.send(LaunchEvent::Exited { slot, generation, class, how, host: None });
 }
 
 fn class_of(status: ExitStatus) -> ExitClass {

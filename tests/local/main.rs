@@ -21,6 +21,7 @@ mod ends;
 mod strangers;
 mod keys;
 mod demo;
+mod shim;
 
 use std::path::Path;
 

@@ -24,7 +24,7 @@ pub enum From {
 
 impl From {
     /// The rule that sets committed offsets aside; `None` where it is they that count.
-    pub(super) fn forced(self) -> anyhow::Result<Option<StartRule>> {
+    pub(in crate::cli) fn forced(self) -> anyhow::Result<Option<StartRule>> {
         match self {
             Self::Checkpoint => Err(Usage("--from checkpoint is not built yet".to_owned()).into()),
             Self::Group => Ok(None),

@@ -4,10 +4,31 @@ use std::collections::BTreeMap;
 
 use super::Observer;
 use crate::driver::state::State;
-use crate::ids::Session;
+use crate::ids::{Generation, Session, Slot};
+use crate::launch::Place;
 use crate::web::{ExecutorStatus, Lag, Process, Role, Snapshot};
 
 impl Observer {
+    /// An executor was started in a container.
+    pub(in crate::driver) fn placed(&mut self, slot: Slot, generation: Generation, place: Option<Place>) {
+        self.waiting = None;
+        if let Some(place) = place {
+            self.places.insert(slot, (generation, place));
+        }
+    }
+
+    /// Executors have no container yet.
+    pub(in crate::driver) fn waiting(&mut self, why: String) {
+        if self.waiting.is_none() {
+            tracing::warn!("{why}");
+        }
+        if self.status.window.is_none() {
+            self.status.attention = vec![why.clone()];
+        }
+        self.waiting = Some(why);
+        self.publish();
+    }
+
     pub(super) fn publish(&self) {
         let driver = Process { role: Role::Driver, address: self.status.http.clone() };
         let executors = self.executors.iter().map(|(session, (hello, _))| Process {
