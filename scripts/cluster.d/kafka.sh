@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The service kafka of scripts/cluster: one KRaft broker on loopback, from Maven artifacts.
+# The service kafka of scripts/cluster: one KRaft broker from Maven artifacts, on loopback, and on the cluster's network
+# when it has one: there 127.0.0.1 is the node itself.
 # Reads CLUSTER_DIR, CLUSTER_LIB, CLUSTER_TIMEOUT_S, KAFKA_VERSION and PORT (empty, or what --port said).
 
 # What a broker of this machine is run with: two cores and little memory to share with the tests.
@@ -16,36 +17,44 @@ KAFKA_TOOLS=(
   kafka-get-offsets=org.apache.kafka.tools.GetOffsetShell
   kafka-delete-records=org.apache.kafka.tools.DeleteRecordsCommand
 )
+# shellcheck disable=SC2034 # read by its name
+kafka_daemons=(kafka)
 KAFKA_PID=$CLUSTER_DIR/run/kafka.pid
 KAFKA_ENV=$CLUSTER_DIR/run/kafka.env
 
 # Where the broker listens and what it is, as the last start wrote it down; empty before.
 kafka_load() {
-  kafka_port='' kafka_sasl_port='' kafka_controller_port='' kafka_archive=''
+  kafka_port='' kafka_sasl_port='' kafka_controller_port='' kafka_nodes='' kafka_nodes_port='' kafka_archive=''
+  kafka_jdk=''
   # shellcheck disable=SC1090 # written by kafka_save below
   [[ ! -r "$KAFKA_ENV" ]] || . "$KAFKA_ENV"
   kafka_lib=$CLUSTER_LIB/kafka-$KAFKA_VERSION
   kafka_home=$CLUSTER_DIR/kafka-$KAFKA_VERSION
-  kafka_log=$kafka_home/broker.log
 }
 
 kafka_save() {
-  printf 'KAFKA_VERSION=%q kafka_port=%q kafka_sasl_port=%q kafka_controller_port=%q kafka_archive=%q\n' \
-    "$KAFKA_VERSION" "$kafka_port" "$kafka_sasl_port" "$kafka_controller_port" "$kafka_archive" >"$KAFKA_ENV"
+  local name
+  for name in KAFKA_VERSION kafka_{port,sasl_port,controller_port,nodes,nodes_port,archive,jdk}; do
+    printf '%s=%q\n' "$name" "${!name}"
+  done >"$KAFKA_ENV"
 }
 
-kafka_state() { process_state "$KAFKA_PID"; }
+kafka_log() {
+  kafka_load
+  printf '%s' "$kafka_home/broker.log"
+}
 
 kafka_describe() {
   kafka_load
   printf '127.0.0.1:%s  version %s  pid %s  log %s' \
-    "$kafka_port" "$KAFKA_VERSION" "$(process_pid "$KAFKA_PID" || printf -- -)" "$kafka_log"
+    "$kafka_port" "$KAFKA_VERSION" "$(process_pid "$KAFKA_PID" || printf -- -)" "$(kafka_log)"
 }
 
 kafka_exports() {
   kafka_load
   printf 'export SPINDLE_KAFKA=127.0.0.1:%s\n' "$kafka_port"
   printf 'export SPINDLE_KAFKA_SASL=127.0.0.1:%s\n' "$kafka_sasl_port"
+  [[ -z "$kafka_nodes" ]] || printf 'export SPINDLE_KAFKA_NODES=%s:%s\n' "$kafka_nodes" "$kafka_nodes_port"
 }
 
 # kafka_install JDK: the jars, once for all clusters of this checkout. They appear under their name when complete.
@@ -92,13 +101,20 @@ kafka_choose_ports() {
   if [[ -z "$kafka_sasl_port" ]] || ! port_free "$kafka_sasl_port"; then
     kafka_sasl_port=$(port_any)
   fi
+  # Two listeners of a broker need two ports, even on two addresses.
+  [[ -n "$kafka_nodes_port" ]] || kafka_nodes_port=$(port_any)
+  kafka_nodes=''
+  network_load
+  [[ -z "$network_number" ]] || kafka_nodes=$(network_name kafka1)
 }
 
 # kafka_configure JDK: fills in the settings and formats the data folder, which only an empty one needs.
 kafka_configure() {
   mkdir -p "$kafka_home"
   sed -e "s|@PORT@|$kafka_port|g" -e "s|@SASL_PORT@|$kafka_sasl_port|g" \
-    -e "s|@CONTROLLER_PORT@|$kafka_controller_port|g" -e "s|@DATA@|$kafka_home/data|g" "$SCRIPTS/cluster.d/kafka.properties" >"$kafka_home/server.properties"
+    -e "s|@NODES@|${kafka_nodes:+,NODES://$kafka_nodes:$kafka_nodes_port}|g" \
+    -e "s|@CONTROLLER_PORT@|$kafka_controller_port|g" -e "s|@DATA@|$kafka_home/data|g" \
+    "$SCRIPTS/cluster.d/kafka.properties" >"$kafka_home/server.properties"
   [[ ! -f "$kafka_home/data/meta.properties" ]] || return 0
   "$1/bin/java" "${KAFKA_FLAGS[@]}" -Xmx128m \
     -Dlog4j2.configurationFile="$SCRIPTS/cluster.d/kafka-tools.log4j2.properties" -cp "$kafka_lib/lib/*" \
@@ -106,27 +122,36 @@ kafka_configure() {
     >"$kafka_home/format.log" 2>&1 || die "cannot format $kafka_home/data: $(tail -n 3 "$kafka_home/format.log")"
 }
 
-# kafka_start JDK: with the archive of loaded classes (start 0.8 s instead of 1.6 s); the first end makes it.
 kafka_start() {
-  local archive
   kafka_load
-  kafka_archive=$kafka_lib/java-$(java_version "$1").jsa
+  kafka_jdk=$1
+  kafka_save
+  kafka_start_daemon
+}
+
+# With the archive of loaded classes (start 0.8 s instead of 1.6 s); the first end makes it.
+kafka_start_daemon() {
+  local archive log
+  kafka_load
+  log=$(kafka_log)
+  kafka_archive=$kafka_lib/java-$(java_version "$kafka_jdk").jsa
   kafka_choose_ports
-  kafka_configure "$1"
-  kafka_tools "$1"
+  kafka_configure "$kafka_jdk"
+  kafka_tools "$kafka_jdk"
   kafka_save
   rm -f "$kafka_home/new.jsa"
   archive=-XX:ArchiveClassesAtExit=$kafka_home/new.jsa
   [[ ! -r "$kafka_archive" ]] || archive=-XX:SharedArchiveFile=$kafka_archive
-  [[ ! -f "$kafka_log" ]] || mv -f "$kafka_log" "$kafka_log.1"
-  process_start "$KAFKA_PID" "$kafka_log" "$1/bin/java" "${KAFKA_FLAGS[@]}" "$archive" \
+  [[ ! -f "$log" ]] || mv -f "$log" "$log.1"
+  process_start "$KAFKA_PID" "$log" "$kafka_jdk/bin/java" "${KAFKA_FLAGS[@]}" "$archive" \
     -Xms256m -Xmx"${KAFKA_HEAP:-512m}" -Dlog4j2.configurationFile="$SCRIPTS/cluster.d/kafka.log4j2.properties" \
     -cp "$kafka_lib/lib/*" kafka.Kafka "$kafka_home/server.properties"
 }
 
 # Up = its log says so and a request is answered.
 kafka_ready() {
-  grep -q 'Kafka Server started' "$kafka_log" && kafka_answers
+  kafka_load
+  grep -q 'Kafka Server started' "$(kafka_log)" && kafka_answers
 }
 
 # Sends ApiVersions v0 (size 10, key 18, version 0, correlation 1, no client id), expects correlation 1 back:

@@ -1,0 +1,202 @@
+# shellcheck shell=bash
+# What the services hdfs and yarn of scripts/cluster share: Hadoop from Maven artifacts, its settings, its JVMs, its
+# commands. Each daemon is a process of its own on a host of the cluster's network (lib/network.sh).
+# Reads CLUSTER_DIR, CLUSTER_LIB, HADOOP_VERSION and HEARTBEAT_MS (empty, or what --heartbeat said).
+
+# As for Kafka; and what Hadoop looks into that JDKs from 17 hide (HADOOP-19310).
+HADOOP_FLAGS=(
+  -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+IgnoreUnrecognizedVMOptions
+  -XX:-UsePerfData -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off -Djava.net.preferIPv4Stack=true
+)
+for package in java.io java.lang java.lang.reflect java.math java.net java.text java.util java.util.concurrent \
+  java.util.zip sun.security.util sun.security.x509; do
+  HADOOP_FLAGS+=("--add-opens=java.base/$package=ALL-UNNAMED")
+done
+unset package
+
+#        daemon           host  main class
+HADOOP_DAEMONS=(
+  "namenode         nn1   org.apache.hadoop.hdfs.server.namenode.NameNode"
+  "datanode1        nm1   org.apache.hadoop.hdfs.server.datanode.DataNode"
+  "datanode2        nm2   org.apache.hadoop.hdfs.server.datanode.DataNode"
+  "resourcemanager  rm1   org.apache.hadoop.yarn.server.resourcemanager.ResourceManager"
+  "nodemanager1     nm1   org.apache.hadoop.yarn.server.nodemanager.NodeManager"
+  "nodemanager2     nm2   org.apache.hadoop.yarn.server.nodemanager.NodeManager"
+)
+HADOOP_ENV=$CLUSTER_DIR/run/hadoop.env
+
+# What the last start wrote down; the defaults before.
+hadoop_load() {
+  hadoop_jdk='' hadoop_heartbeat_ms=200
+  # shellcheck disable=SC1090 # written by hadoop_save below
+  [[ ! -r "$HADOOP_ENV" ]] || . "$HADOOP_ENV"
+  hadoop_lib=$CLUSTER_LIB/hadoop-$HADOOP_VERSION
+  hadoop_home=$CLUSTER_DIR/hadoop-$HADOOP_VERSION
+  hadoop_archive=''
+  [[ -z "$hadoop_jdk" ]] || hadoop_archive=$hadoop_lib/java-$(java_version "$hadoop_jdk").jsa
+  network_load
+}
+
+hadoop_save() {
+  printf 'HADOOP_VERSION=%q hadoop_jdk=%q hadoop_heartbeat_ms=%q\n' \
+    "$HADOOP_VERSION" "$hadoop_jdk" "$hadoop_heartbeat_ms" >"$HADOOP_ENV"
+}
+
+# Everything that depends on the version: Maven profiles, and jars that must go. Hadoop 2 comes with two versions of
+# asm, and WebHDFS fails with the newer one.
+hadoop_differences() {
+  case $HADOOP_VERSION in
+    2.*) hadoop_profiles='' hadoop_unwanted=asm-5.0.4.jar ;;
+    3.[0-3].*) hadoop_profiles=timeline,activation hadoop_unwanted='' ;;
+    *) hadoop_profiles=timeline hadoop_unwanted='' ;;
+  esac
+}
+
+# hadoop_install JDK: the jars, once for all clusters of this checkout. They appear under their name when complete.
+hadoop_install() {
+  hadoop_load
+  mkdir -p "$hadoop_lib"
+  (
+    flock 8
+    [[ -d "$hadoop_lib/lib" ]] || hadoop_fetch "$1"
+  ) 8>"$hadoop_lib/lock"
+}
+
+hadoop_fetch() {
+  local part=$hadoop_lib/lib.part webapp
+  need mvn "it fetches Hadoop (Debian: apt-get install maven)"
+  say "hadoop: fetching $HADOOP_VERSION (90 MB, once)"
+  rm -rf "$part"
+  hadoop_differences
+  JAVA_HOME=$1 mvn -B -q -ntp -Dstyle.color=never -f "$SCRIPTS/cluster.d/hadoop.pom.xml" \
+    -Dhadoop.version="$HADOOP_VERSION" ${hadoop_profiles:+-P "$hadoop_profiles"} -Dmaven.artifact.threads=16 \
+    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$part" \
+    >"$hadoop_lib/install.log" 2>&1 || {
+    grep -m 1 ERROR "$hadoop_lib/install.log" >&2 || true
+    die "cannot fetch Hadoop $HADOOP_VERSION by Maven; all it said is in $hadoop_lib/install.log"
+  }
+  [[ -z "$hadoop_unwanted" ]] || rm -f "$part/$hadoop_unwanted"
+  # Native code for other systems.
+  rm -f "$part"/netty-*-{osx,windows}-*.jar
+  # The jars lack HDFS's web pages, without which its daemons do not start. Empty ones do; JMX and WebHDFS are there.
+  for webapp in hdfs datanode secondary static; do
+    mkdir -p "$hadoop_lib/web/webapps/$webapp/WEB-INF"
+    printf '<web-app/>\n' >"$hadoop_lib/web/webapps/$webapp/WEB-INF/web.xml"
+  done
+  mv "$part" "$hadoop_lib/lib"
+}
+
+# hadoop_configure JDK: settings and commands, for the network as it is. Written once per `up`, by the first service.
+hadoop_configure() {
+  local template
+  hadoop_load
+  hadoop_jdk=$1
+  hadoop_heartbeat_ms=${HEARTBEAT_MS:-$hadoop_heartbeat_ms}
+  hadoop_save
+  hadoop_load
+  mkdir -p "$hadoop_home/conf"
+  for template in "$SCRIPTS"/cluster.d/{core,hdfs,yarn}-site.xml "$SCRIPTS/cluster.d/capacity-scheduler.xml"; do
+    sed -e "s|@NN@|$(network_name nn1)|g" -e "s|@RM@|$(network_name rm1)|g" -e "s|@HOME@|$hadoop_home|g" \
+      -e "s|@LIB@|$hadoop_lib/lib|g" -e "s|@HEARTBEAT_MS@|$hadoop_heartbeat_ms|g" "$template" \
+      >"$hadoop_home/conf/${template##*/}"
+  done
+  cp "$SCRIPTS/cluster.d/hadoop.log4j.properties" "$hadoop_home/conf/log4j.properties"
+  hadoop_commands
+}
+
+hadoop_log() { printf '%s' "$hadoop_home/$1/$1.log"; }
+
+# hadoop_row DAEMON: sets daemon_host, daemon_main.
+hadoop_row() {
+  local line daemon
+  for line in "${HADOOP_DAEMONS[@]}"; do
+    read -r daemon daemon_host daemon_main <<<"$line"
+    [[ "$daemon" != "$1" ]] || return 0
+  done
+}
+
+# hadoop_start DAEMON HEAP [ARGUMENT...]: unless it runs. The environment is its own: containers inherit it. All start
+# at once, so they look for each other five times a second.
+hadoop_start() {
+  local daemon=$1 heap=$2 daemon_host daemon_main log
+  local -a network_enter classes
+  shift 2
+  process_pid "$(daemon_pidfile "$daemon")" >/dev/null && return
+  hadoop_row "$daemon"
+  log=$(hadoop_log "$daemon")
+  mkdir -p "${log%/*}/tmp"
+  [[ ! -f "$log" ]] || mv -f "$log" "$log.1"
+  network_enter "$daemon_host"
+  classes=(-XX:SharedArchiveFile="$hadoop_archive")
+  [[ -r "$hadoop_archive" ]] || classes=(-XX:DumpLoadedClassList="$CLUSTER_DIR/run/$daemon.classes")
+  process_start "$(daemon_pidfile "$daemon")" "$log" \
+    env -i PATH="$PATH" HOME="$HOME" USER="$(id -un)" LANG="${LANG:-C.UTF-8}" TZ="${TZ:-}" \
+    JAVA_HOME="$hadoop_jdk" HADOOP_CONF_DIR="$hadoop_home/conf" \
+    "${network_enter[@]}" "$hadoop_jdk/bin/java" "${HADOOP_FLAGS[@]}" "${classes[@]}" -Xmx"$heap" \
+    -Dhadoop.log.dir="${log%/*}" -Dyarn.log.dir="${log%/*}" -Dhadoop.home.dir="$hadoop_home" \
+    -cp "$(hadoop_classpath)" "$daemon_main" -D hadoop.tmp.dir="${log%/*}/tmp" \
+    -D ipc.client.connect.retry.interval=200 -D ipc.client.connect.max.retries=50 "$@"
+}
+
+# The folders come last: an archive of classes is only good for a classpath that begins as the one it was made for.
+hadoop_classpath() { printf '%s' "$hadoop_lib/lib/*:$hadoop_home/conf:$hadoop_lib/web"; }
+
+# hadoop_reachable DAEMON...: prints how many of them run on hosts that are not cut off.
+hadoop_reachable() {
+  local daemon daemon_host count=0
+  for daemon in "$@"; do
+    hadoop_row "$daemon"
+    [[ "$(daemon_state "$daemon")" != running ]] || network_is_cut "$daemon_host" || count=$((count + 1))
+  done
+  printf '%s' "$count"
+}
+
+# hadoop_describe DAEMON WHERE
+hadoop_describe() {
+  local daemon_host cut=''
+  hadoop_row "$1"
+  ! network_is_cut "$daemon_host" || cut='  CUT OFF'
+  printf '%s  version %s  pid %s  log %s%s' \
+    "$2" "$HADOOP_VERSION" "$(process_pid "$(daemon_pidfile "$1")" || printf -- -)" "$(hadoop_log "$1")" "$cut"
+}
+
+# hadoop_get HOST PORT PATH [METHOD]: prints what the web server there answers to it, within 2 s.
+hadoop_get() {
+  # shellcheck disable=SC2016 # expanded by the inner bash
+  timeout 2 bash -c '
+    exec 5<>"/dev/tcp/$1/$2"
+    printf "%s %s HTTP/1.0\r\nHost: %s:%s\r\n\r\n" "$4" "$3" "$1" "$2" >&5
+    cat <&5' - "$(network_address "$1")" "$2" "$3" "${4:-GET}" 2>/dev/null
+}
+
+# hadoop_down: after the daemons. An archive of the classes that all daemons loaded in their first run: half the time to start, and memory that they
+# share. One for all: it is made for the jars that all have in common.
+hadoop_down() {
+  local -a lists
+  hadoop_load
+  lists=("$CLUSTER_DIR"/run/*.classes)
+  if [[ -r "${lists[0]}" && ! -r "$hadoop_archive" ]]; then
+    say "hadoop: making an archive of its classes, once, for quicker starts"
+    cat "${lists[@]}" | sort -u >"$CLUSTER_DIR/run/classes"
+    "$hadoop_jdk/bin/java" "${HADOOP_FLAGS[@]}" -Xshare:dump -XX:SharedClassListFile="$CLUSTER_DIR/run/classes" \
+      -XX:SharedArchiveFile="$CLUSTER_DIR/run/new.jsa" -cp "$hadoop_lib/lib/*" >"$hadoop_lib/archive.log" 2>&1 || true
+    mv -f "$CLUSTER_DIR/run/new.jsa" "$hadoop_archive" || say "hadoop: no archive; see $hadoop_lib/archive.log"
+  fi
+  rm -f "$HADOOP_ENV" "${lists[@]}" "$CLUSTER_DIR/run/classes"
+}
+
+# The commands hadoop, hdfs and yarn; the jars bring none.
+hadoop_commands() {
+  local name
+  mkdir -p "$CLUSTER_DIR/bin"
+  for name in hadoop hdfs yarn; do
+    cat >"$CLUSTER_DIR/bin/$name" <<EOI
+#!/usr/bin/env bash
+# Written by scripts/cluster up.
+export JAVA_HOME=$(printf %q "$hadoop_jdk") HADOOP_CONF_DIR="\${HADOOP_CONF_DIR:-"$(printf %q "$hadoop_home/conf")"}"
+HADOOP_LIB=$(printf %q "$hadoop_lib") HADOOP_ARCHIVE=$(printf %q "$hadoop_archive") \\
+  exec $(printf %q "$SCRIPTS/cluster.d/hadoop-command") $name "\$@"
+EOI
+    chmod +x "$CLUSTER_DIR/bin/$name"
+  done
+}

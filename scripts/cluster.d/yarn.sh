@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # hadoop_load sets hadoop_*
+# The service yarn of scripts/cluster: a ResourceManager and two NodeManagers; hadoop.sh has what it shares with hdfs.
+# Nothing of it outlives `down`: applications end with their cluster.
+
+yarn_daemons=(resourcemanager nodemanager1 nodemanager2)
+
+yarn_install() { hadoop_install "$1"; }
+
+# yarn_start JDK: those that do not run.
+yarn_start() {
+  local daemon
+  hadoop_configure "$1"
+  # The first start: what is there was left for people to read.
+  [[ -d "$hadoop_home/resourcemanager/store" ]] || rm -rf "$hadoop_home"/nodemanager*/containers
+  for daemon in "${yarn_daemons[@]}"; do yarn_start_daemon "$daemon"; done
+}
+
+# yarn_start_daemon DAEMON
+yarn_start_daemon() {
+  case $1 in
+    resourcemanager) hadoop_start "$1" 256m ;;
+    nodemanager*)
+      hadoop_start "$1" 256m -D yarn.nodemanager.hostname="$(network_name "nm${1#nodemanager}")" \
+        -D yarn.nodemanager.local-dirs="$hadoop_home/$1/local" \
+        -D yarn.nodemanager.log-dirs="$hadoop_home/$1/containers" \
+        -D yarn.nodemanager.recovery.dir="$hadoop_home/$1/recovery"
+      ;;
+  esac
+}
+
+# yarn_ready DAEMON: a NodeManager is when the ResourceManager has taken it, the ResourceManager when it has taken all
+# NodeManagers that run.
+yarn_ready() {
+  local answer active
+  hadoop_load
+  case $1 in
+    nodemanager*) grep -q 'Registered with ResourceManager as' "$(hadoop_log "$1")" ;;
+    resourcemanager)
+      answer=$(hadoop_get rm1 8088 /ws/v1/cluster/metrics) || return 1
+      active=$(sed -n 's/.*"activeNodes":\([0-9]*\).*/\1/p' <<<"$answer")
+      ((${active:--1} >= $(hadoop_reachable "${yarn_daemons[@]:1}")))
+      ;;
+  esac
+}
+
+# Containers live on without their NodeManager, so all that runs on the nodes goes, the DataNodes excepted.
+yarn_stop() {
+  local daemon number
+  hadoop_load
+  for daemon in "${yarn_daemons[@]}"; do process_signal "$(daemon_pidfile "$daemon")" KILL || true; done
+  for number in 1 2; do yarn_kill "$number"; done
+  for daemon in "${yarn_daemons[@]}"; do process_stop "$(daemon_pidfile "$daemon")" 10; done
+  rm -rf "$hadoop_home/resourcemanager/store" "$hadoop_home"/nodemanager*/{local,recovery,tmp}
+}
+
+# yarn_kill NUMBER: the NodeManager and the containers of that node.
+yarn_kill() {
+  local datanode
+  datanode=$(process_pid "$(daemon_pidfile "datanode$1")" || true)
+  # shellcheck disable=SC2086 # one word, or none
+  network_kill "nm$1" $datanode
+}
+
+yarn_log() { hadoop_load; hadoop_log "$1"; }
+
+yarn_describe() {
+  hadoop_load
+  case $1 in
+    resourcemanager) hadoop_describe "$1" "http://$(network_name rm1):8088" ;;
+    *) hadoop_describe "$1" "http://$(network_name "nm${1#nodemanager}"):8042" ;;
+  esac
+}
+
+yarn_exports() {
+  hadoop_load
+  printf 'export SPINDLE_YARN=http://%s:8088\n' "$(network_name rm1)"
+}
