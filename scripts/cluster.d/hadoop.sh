@@ -130,8 +130,8 @@ hadoop_start() {
   classes=(-XX:SharedArchiveFile="$hadoop_archive")
   [[ -r "$hadoop_archive" ]] || classes=(-XX:DumpLoadedClassList="$CLUSTER_DIR/run/$daemon.classes")
   process_start "$(daemon_pidfile "$daemon")" "$log" \
-    env -i PATH="$PATH" HOME="$HOME" USER="$(id -un)" LANG="${LANG:-C.UTF-8}" TZ="${TZ:-}" \
-    JAVA_HOME="$hadoop_jdk" HADOOP_CONF_DIR="$hadoop_home/conf" \
+    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME="$HOME" USER="$(id -un)" \
+    LANG=C.UTF-8 JAVA_HOME="$hadoop_jdk" HADOOP_CONF_DIR="$hadoop_home/conf" \
     "${network_enter[@]}" "$hadoop_jdk/bin/java" "${HADOOP_FLAGS[@]}" "${classes[@]}" -Xmx"$heap" \
     -Dhadoop.log.dir="${log%/*}" -Dyarn.log.dir="${log%/*}" -Dhadoop.home.dir="$hadoop_home" \
     -cp "$(hadoop_classpath)" "$daemon_main" -D hadoop.tmp.dir="${log%/*}/tmp" \

@@ -36,6 +36,7 @@ hdfs_start() {
 # hdfs_start_daemon DAEMON
 hdfs_start_daemon() {
   local host
+  hadoop_load
   case $1 in
     namenode) hadoop_start "$1" 256m ;;
     datanode*)

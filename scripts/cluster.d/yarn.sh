@@ -18,6 +18,7 @@ yarn_start() {
 
 # yarn_start_daemon DAEMON
 yarn_start_daemon() {
+  hadoop_load
   case $1 in
     resourcemanager) hadoop_start "$1" 256m ;;
     nodemanager*)
