@@ -1,0 +1,364 @@
+package spindle.yarn;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+
+/**
+ * The main process of the application's first container: starts the driver as its child and makes of YARN what the
+ * driver wants. It knows containers and counts nothing.
+ *
+ * <p>One thread decides: {@link #run} takes what the other threads post (the driver's reader, the {@link Heartbeat},
+ * the {@link Launcher}), one after the other, and looks at the clock. It waits for nobody.
+ *
+ * <p>Only a finish from the driver unregisters. Every other end leaves the attempt unregistered, with an exit code
+ * of {@link ExitCode}, so that the ResourceManager starts the next one.
+ */
+final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Launcher.News {
+    private static final long PING_EVERY_MS = 10_000;
+    private static final long SILENT_MS = 60_000;
+    private static final long RM_LOST_MS = 10_000;
+    /** For the driver to end, once its stdout or its stdin is closed. */
+    private static final long DRIVER_ENDS_MS = 5_000;
+    /** For its last lines to arrive, once it has ended. */
+    private static final long LAST_LINES_MS = 1_000;
+    private static final long STOPS_MS = 2_000;
+    /** For the ResourceManager to answer when we are done: YARN's default until it forgets about us. */
+    private static final long UNREGISTER_MS = 600_000;
+    private static final long TICK_MS = 250;
+    private static final int POSTED_MAX = 64;
+
+    private final Settings settings;
+    private final Map<String, String> env;
+    private final LongSupplier clock;
+    private final LinkedBlockingQueue<Runnable> posted = new LinkedBlockingQueue<>(POSTED_MAX);
+    private final Heartbeat heartbeat;
+    private final Plan plan;
+    private DriverProcess driver;
+    private Launcher launcher;
+
+    private boolean registering;
+    private boolean finishing;
+    private boolean unregistered;
+    private boolean stdout_ended;
+    private Integer driver_code;
+    /** When what is under way must be over. */
+    private long deadline_ms = Long.MAX_VALUE;
+    private long started_ms;
+    private long pings;
+    private long last_ping_ms;
+    private long last_pong_ms;
+    private long last_answer_ms;
+    private long rm_told_ms;
+    private boolean rm_lost;
+    /** Set once: the exit code. */
+    private Integer end;
+
+    ApplicationMaster(Settings settings, Map<String, String> env, Callable<Cluster> connect, LongSupplier clock) {
+        this.settings = settings;
+        this.env = env;
+        this.clock = clock;
+        plan = new Plan(settings.spread_timeout_ms);
+        heartbeat = new Heartbeat(connect, env.get("NM_HOST"), settings.beat_asking_ms, settings.beat_idle_ms, this);
+    }
+
+    public static void main(String[] args) {
+        int code = ExitCode.BAD_SETTINGS;
+        try {
+            File file = new File(Settings.FILE);
+            Settings settings = Settings.parse(new String(Files.readAllBytes(file.toPath()), StandardCharsets.UTF_8));
+            LongSupplier clock = () -> System.nanoTime() / 1_000_000;
+            ApplicationMaster master =
+                    new ApplicationMaster(settings, System.getenv(), () -> new YarnCluster(settings), clock);
+            code = master.run();
+        } catch (Exception | LinkageError e) {
+            e.printStackTrace();
+            Log.say("cannot begin: " + Log.cause(e));
+        }
+        System.err.flush();
+        // Hadoop's shutdown hooks could hang, and would have nothing to do: all is said and deleted.
+        Runtime.getRuntime().halt(code);
+    }
+
+    /** Runs the application to its end, or to that of this attempt. Returns the exit code. */
+    int run() throws IOException, InterruptedException, Malformed {
+        start();
+        while (end == null) {
+            Runnable next = posted.poll(TICK_MS, TimeUnit.MILLISECONDS);
+            if (next != null) {
+                next.run();
+            }
+            tick();
+            carryOut(plan.take(clock.getAsLong()));
+        }
+        if (end != ExitCode.OK) {
+            driver.kill();
+            plan.stopAll();
+            carryOut(plan.take(clock.getAsLong()));
+        }
+        if (launcher != null) {
+            launcher.close(STOPS_MS);
+        }
+        return end;
+    }
+
+    private void start() throws IOException, Malformed {
+        String container = variable("CONTAINER_ID");
+        ContainerName name = ContainerName.parse(container);
+        String log_dir = variable("LOG_DIRS").split(",")[0];
+        List<String> argv = new ArrayList<>(Arrays.asList("./spindle", "driver", "--job", "job.json",
+                "--secret-file", "secret", "--attempt", Integer.toString(name.attempt)));
+        argv.addAll(settings.driver_args);
+        List<String> command = Arrays.asList("/bin/bash", "-c", Shell.verified(settings.binary_sha256, argv));
+        driver = DriverProcess.start(command, new File(log_dir, "driver.stderr"), this);
+        Runtime.getRuntime().addShutdownHook(new Thread(this::terminated, "terminated"));
+        started_ms = clock.getAsLong();
+        last_pong_ms = started_ms;
+        last_ping_ms = started_ms;
+        send(Protocol.line("hello", "v", Protocol.VERSION, "app", name.application, "attempt", name.attempt,
+                "container", container, "host", variable("NM_HOST"), "log_dir", log_dir, "user", settings.user,
+                "proxy_base", "/proxy/" + name.application, "container_memory_mb", settings.driver_memory_mb));
+        heartbeat.start();
+    }
+
+    private String variable(String name) throws Malformed {
+        String value = env.get(name);
+        if (value == null || value.isEmpty()) {
+            throw new Malformed(name + " is not set: run this as YARN's application master");
+        }
+        return value;
+    }
+
+    /** SIGTERM: the driver gets it from YARN too; here only the attempt must end, unregistered, and at once. */
+    private void terminated() {
+        driver.terminate();
+        Runtime.getRuntime().halt(128 + 15);
+    }
+
+    /** Has the deciding thread do this; waits while it has much to do. */
+    private void post(Runnable what) {
+        try {
+            posted.put(what);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void send(String line) {
+        if (!driver.send(line)) {
+            end(ExitCode.DRIVER_SILENT, "the driver does not read: " + DriverProcess.UNWRITTEN_MAX + " bytes wait for it");
+        }
+    }
+
+    private void end(int code, String cause) {
+        if (end == null) {
+            Log.say(cause);
+            end = code;
+        }
+    }
+
+    private void carryOut(Plan.Steps steps) {
+        if (launcher == null) {
+            return; // not registered: the plan is empty
+        }
+        for (Plan.Launch launch : steps.launches) {
+            launcher.launch(launch.grant, launch.argv);
+        }
+        for (Cluster.Grant grant : steps.stops) {
+            launcher.stop(grant);
+        }
+        for (String line : steps.lines) {
+            Log.say(line);
+            send(line);
+        }
+        heartbeat.change(steps);
+    }
+
+    private void tick() {
+        long now = clock.getAsLong();
+        if (now - last_ping_ms >= PING_EVERY_MS) {
+            last_ping_ms = now;
+            send(Protocol.ping(++pings));
+        }
+        boolean alive = !stdout_ended && driver_code == null;
+        if (alive && !finishing && now - last_pong_ms >= SILENT_MS) {
+            end(ExitCode.DRIVER_SILENT, "the driver did not answer for " + SILENT_MS / 1000 + " s");
+        }
+        if (alive && !registering && !finishing && now - started_ms >= SILENT_MS) {
+            end(ExitCode.DRIVER_SILENT, "the driver was not ready after " + SILENT_MS / 1000 + " s");
+        }
+        if (registering && now - last_answer_ms >= RM_LOST_MS && now - rm_told_ms >= RM_LOST_MS) {
+            rm_lost = true;
+            rm_told_ms = now;
+            send(Protocol.rm("lost", (now - last_answer_ms) / 1000));
+        }
+        if (now >= deadline_ms || (driver_code != null && (stdout_ended || unregistered))) {
+            lastStep();
+        }
+        plan.tick(now);
+    }
+
+    /** The driver has ended, or its time to end is over, or the ResourceManager's to let us go. */
+    private void lastStep() {
+        if (unregistered) {
+            end(ExitCode.OK, driver_code == null ? "the driver had to be killed" : "the driver ended with " + driver_code);
+        } else if (finishing) {
+            end(ExitCode.RM_REFUSED, "could not unregister: no ResourceManager for " + UNREGISTER_MS / 1000 + " s");
+        } else {
+            int code = driver_code != null && driver_code == ExitCode.WRONG_BINARY && !registering
+                    ? ExitCode.WRONG_BINARY : ExitCode.DRIVER_ENDED;
+            String how = driver_code == null ? "closed its stdout" : "ended with exit code " + driver_code;
+            end(code, code == ExitCode.WRONG_BINARY
+                    ? "spindle is missing in the container, or not the one that was submitted: submit again"
+                    : "the driver " + how + " without a finish: " + driver.lastWords());
+        }
+    }
+
+    // From the driver's threads.
+
+    @Override
+    public void line(Fields message, String type) throws Malformed {
+        switch (type) {
+            case "ready":
+                String http = message.text("http");
+                if (!http.matches("\\S+:[1-9]\\d{0,4}")) {
+                    throw new Malformed("ready.http is no host:port");
+                }
+                post(() -> driverReady(http));
+                break;
+            case "target":
+                Target target = Target.from(message);
+                post(() -> driverWants(target));
+                break;
+            case "progress":
+                double progress = Math.max(0, Math.min(1, message.fraction("value")));
+                post(() -> heartbeat.progress((float) progress));
+                break;
+            case "finish":
+                String status = message.text("status");
+                if (!status.equals("SUCCEEDED") && !status.equals("FAILED")) {
+                    throw new Malformed("finish.status is \"" + status + "\", neither SUCCEEDED nor FAILED");
+                }
+                String diagnostics = message.text("diagnostics", "");
+                post(() -> driverFinished(status.equals("SUCCEEDED"), diagnostics));
+                break;
+            case "pong":
+                post(() -> last_pong_ms = clock.getAsLong());
+                break;
+            default:
+                Log.say("the driver said \"" + type + "\", which this version does not know");
+        }
+    }
+
+    @Override
+    public void silentForGood() {
+        post(() -> {
+            stdout_ended = true;
+            driverEndsWithin(DRIVER_ENDS_MS);
+        });
+    }
+
+    @Override
+    public void ended(int code) {
+        post(() -> {
+            driver_code = code;
+            driverEndsWithin(LAST_LINES_MS);
+        });
+    }
+
+    @Override
+    public void broken(String cause) {
+        post(() -> end(ExitCode.BROKEN_PROTOCOL, "the driver broke the protocol: " + cause));
+    }
+
+    private void driverEndsWithin(long ms) {
+        if (!finishing) {
+            deadline_ms = Math.min(deadline_ms, clock.getAsLong() + ms);
+        }
+    }
+
+    private void driverReady(String http) {
+        if (!registering) {
+            registering = true;
+            last_answer_ms = clock.getAsLong();
+            heartbeat.ready(http);
+        }
+    }
+
+    private void driverWants(Target target) {
+        if (launcher == null) {
+            end(ExitCode.BROKEN_PROTOCOL, "the driver broke the protocol: target before registered");
+        } else if (!finishing) {
+            plan.target(target, clock.getAsLong());
+        }
+    }
+
+    private void driverFinished(boolean succeeded, String diagnostics) {
+        if (!finishing) {
+            Log.say("finish " + (succeeded ? "SUCCEEDED" : "FAILED") + ": " + diagnostics);
+            finishing = true;
+            deadline_ms = clock.getAsLong() + UNREGISTER_MS;
+            heartbeat.finish(succeeded, diagnostics);
+        }
+    }
+
+    // From the heartbeat.
+
+    @Override
+    public void registered(Cluster cluster, Cluster.Registered facts, Cluster.Answer first) {
+        post(() -> {
+            launcher = new Launcher(cluster, this);
+            plan.registered(facts, first.nodes);
+            last_answer_ms = clock.getAsLong();
+            send(Protocol.registered(facts, first.nodes, settings.executor_memory_mb));
+        });
+    }
+
+    @Override
+    public void answered(Cluster.Answer answer) {
+        post(() -> {
+            long now = clock.getAsLong();
+            if (rm_lost) {
+                rm_lost = false;
+                send(Protocol.rm("back", (now - last_answer_ms) / 1000));
+            }
+            last_answer_ms = now;
+            plan.answer(answer, now);
+        });
+    }
+
+    @Override
+    public void unregistered() {
+        post(() -> {
+            unregistered = true;
+            deadline_ms = clock.getAsLong() + DRIVER_ENDS_MS;
+            driver.closeStdin();
+        });
+    }
+
+    @Override
+    public void gaveUp(String cause) {
+        post(() -> end(ExitCode.RM_REFUSED, "the ResourceManager: " + cause));
+    }
+
+    // From the launcher.
+
+    @Override
+    public void launched(Cluster.Grant grant) {
+        post(() -> plan.launched(grant));
+    }
+
+    @Override
+    public void launchFailed(Cluster.Grant grant, String cause) {
+        post(() -> plan.launchFailed(grant, cause));
+    }
+}

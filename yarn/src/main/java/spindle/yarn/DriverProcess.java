@@ -1,0 +1,146 @@
+package spindle.yarn;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * The driver: our child, in our process group so that YARN's signals reach it too. A thread reads its stdout, one
+ * writes its stdin, one waits for its end; none of them is ever waited for.
+ */
+final class DriverProcess {
+    /** What may wait to be written: a driver that is so far behind does not read. */
+    static final long UNWRITTEN_MAX = 8L << 20;
+    private static final byte[] END = new byte[0];
+
+    /** What it tells; each is called in a thread of its own and may wait. */
+    interface News {
+        void line(Fields message, String type) throws Malformed;
+
+        /** Nothing more comes from its stdout. */
+        void silentForGood();
+
+        void ended(int code);
+
+        void broken(String cause);
+    }
+
+    private final Process process;
+    private final File stderr;
+    private final News news;
+    private final LinkedBlockingQueue<byte[]> unwritten = new LinkedBlockingQueue<>();
+    private final AtomicLong unwritten_bytes = new AtomicLong();
+
+    private DriverProcess(Process process, File stderr, News news) {
+        this.process = process;
+        this.stderr = stderr;
+        this.news = news;
+    }
+
+    static DriverProcess start(List<String> command, File stderr, News news) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.redirectError(ProcessBuilder.Redirect.appendTo(stderr));
+        // It is there to keep the JVM small.
+        builder.environment().remove("MALLOC_ARENA_MAX");
+        DriverProcess driver = new DriverProcess(builder.start(), stderr, news);
+        driver.thread("driver-reader", driver::read);
+        driver.thread("driver-writer", driver::write);
+        driver.thread("driver-end", driver::awaitEnd);
+        return driver;
+    }
+
+    /** Gives the line to the writer; false when the driver is too far behind. */
+    boolean send(String line) {
+        byte[] bytes = (line + "\n").getBytes(StandardCharsets.UTF_8);
+        if (unwritten_bytes.addAndGet(bytes.length) > UNWRITTEN_MAX) {
+            return false;
+        }
+        unwritten.add(bytes);
+        return true;
+    }
+
+    /** Closes its stdin once everything is written. */
+    void closeStdin() {
+        unwritten.add(END);
+    }
+
+    /** Waits for its end; false when there is none in this time. */
+    boolean waitFor(long ms) throws InterruptedException {
+        return process.waitFor(ms, TimeUnit.MILLISECONDS);
+    }
+
+    void terminate() {
+        process.destroy();
+    }
+
+    void kill() {
+        process.destroyForcibly();
+    }
+
+    /** The last line of its stderr: most often the cause of its end. */
+    String lastWords() {
+        try (RandomAccessFile file = new RandomAccessFile(stderr, "r")) {
+            byte[] tail = new byte[(int) Math.min(1024, file.length())];
+            file.seek(file.length() - tail.length);
+            file.readFully(tail);
+            String text = new String(tail, StandardCharsets.UTF_8).trim();
+            return text.substring(text.lastIndexOf('\n') + 1);
+        } catch (IOException e) {
+            return "";
+        }
+    }
+
+    private void read() throws IOException {
+        Lines lines = new Lines(process.getInputStream(), Protocol.LINE_MAX);
+        String line = null;
+        try {
+            while ((line = lines.next()) != null) {
+                Fields message = Fields.parse(line, "message");
+                news.line(message, message.text("type"));
+            }
+            news.silentForGood();
+        } catch (Malformed e) {
+            String shown = line == null ? "" : ": " + line.substring(0, Math.min(line.length(), 200));
+            news.broken(e.getMessage() + shown);
+        }
+    }
+
+    private void write() throws IOException, InterruptedException {
+        try (OutputStream out = process.getOutputStream()) {
+            for (byte[] bytes = unwritten.take(); bytes != END; bytes = unwritten.take()) {
+                out.write(bytes);
+                if (unwritten.isEmpty()) {
+                    out.flush();
+                }
+                unwritten_bytes.addAndGet(-bytes.length);
+            }
+        }
+    }
+
+    private void awaitEnd() throws InterruptedException {
+        news.ended(process.waitFor());
+    }
+
+    private interface Work {
+        void run() throws Exception;
+    }
+
+    private void thread(String name, Work work) {
+        Thread thread = new Thread(() -> {
+            try {
+                work.run();
+            } catch (Exception e) {
+                // A pipe breaks when the driver ends, which is told by the thread that waits for that.
+                Log.say(name + ": " + Log.cause(e));
+            }
+        }, name);
+        thread.setDaemon(true);
+        thread.start();
+    }
+}
