@@ -26,7 +26,7 @@ final class LaunchContext {
     }
 
     ContainerLaunchContext executor(List<String> argv) {
-        String command = Shell.container(Shell.verified(sha256, argv));
+        String command = Shell.container(Shell.verified(sha256, argv), "");
         return ContainerLaunchContext.newInstance(resources, env, Collections.singletonList(command),
                 null, tokens.duplicate(), null);
     }

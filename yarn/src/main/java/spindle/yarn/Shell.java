@@ -31,17 +31,22 @@ final class Shell {
 
     /** Becomes {@code argv} once the file {@code spindle} has proved to be the one that was submitted. */
     static String verified(String sha256, List<String> argv) {
-        StringBuilder script = new StringBuilder();
-        script.append("echo '").append(sha256).append("  spindle' | sha256sum -c --status || exit ");
-        script.append(ExitCode.WRONG_BINARY).append("; exec");
-        for (String argument : argv) {
-            script.append(' ').append(quote(argument));
-        }
-        return script.toString();
+        return "echo '" + sha256 + "  spindle' | sha256sum -c --status || exit " + ExitCode.WRONG_BINARY
+                + "; exec" + words(argv);
     }
 
-    /** The script as a container's command: the NodeManager runs it by {@code bash -c "..."}. */
-    static String container(String script) {
-        return script.replace("\\", "\\\\").replace("$", "\\$") + " 1><LOG_DIR>/stdout 2><LOG_DIR>/stderr";
+    /** The arguments as words, each after a space. */
+    static String words(List<String> arguments) {
+        StringBuilder words = new StringBuilder();
+        for (String argument : arguments) {
+            words.append(' ').append(quote(argument));
+        }
+        return words.toString();
+    }
+
+    /** The script as a container's command, which the NodeManager runs by {@code bash -c "..."}. */
+    static String container(String script, String log_prefix) {
+        String log = "<LOG_DIR>/" + log_prefix;
+        return script.replace("\\", "\\\\").replace("$", "\\$") + " 1>" + log + "stdout 2>" + log + "stderr";
     }
 }

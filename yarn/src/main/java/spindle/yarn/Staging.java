@@ -2,6 +2,7 @@ package spindle.yarn;
 
 import java.io.File;
 import java.io.FileInputStream;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -37,6 +38,20 @@ final class Staging {
         this.root = fs.makeQualified(path);
     }
 
+    /** Whether it names a file on some cluster's file system, to be used where it is. */
+    static boolean isRemote(String path) {
+        return path.contains(":/");
+    }
+
+    /** Deletes the folder of an application that will not be. */
+    void discard(Path dir) {
+        try {
+            fs.delete(dir, true);
+        } catch (IOException e) {
+            Log.say(dir + " stays behind: " + Log.cause(e));
+        }
+    }
+
     /** What {@link #keep} did. */
     static final class Kept {
         final Settings.Resource resource;
@@ -52,7 +67,7 @@ final class Staging {
 
     /** Sees that a file is there for all applications, under {@code kind/sha256/name}; one on the cluster stays. */
     Kept keep(String kind, String name, int mode, Submission.Given given) throws IOException {
-        if (given.path.contains(":/")) {
+        if (isRemote(given.path)) {
             Path path = new Path(given.path);
             FileSystem its = path.getFileSystem(conf);
             String sha256 = given.sha256 != null ? given.sha256 : sha256(its.open(path));
@@ -63,25 +78,24 @@ final class Staging {
         Path dir = new Path(root, kind + "/" + sha256);
         Path path = new Path(dir, name);
         FileStatus there = statusOrNull(path);
-        if (there == null) {
+        boolean reused = there != null;
+        if (reused) {
+            touch(dir);
+        } else {
             mkdirs(dir, OPEN_DIR);
             Path unfinished = new Path(dir, "." + name + "." + UUID.randomUUID());
             copy(local, unfinished, new FsPermission((short) mode));
             // Another submit may have been faster: then its copy is as good.
-            boolean renamed = fs.rename(unfinished, path);
-            if (!renamed) {
+            if (!fs.rename(unfinished, path)) {
                 fs.delete(unfinished, false);
             }
             there = fs.getFileStatus(path);
-        } else {
-            touch(dir);
-            if (there.getLen() != local.length()) {
-                throw new IOException(path + " has " + there.getLen() + " bytes, but the file it is a copy of has "
-                        + local.length() + ": delete it and submit again");
-            }
-            return new Kept(resource(name, fs, there, null), sha256, true);
         }
-        return new Kept(resource(name, fs, there, null), sha256, false);
+        if (there.getLen() != local.length()) {
+            throw new IOException(path + " has " + there.getLen() + " bytes, but " + local + " has "
+                    + local.length() + ": delete the former and submit again");
+        }
+        return new Kept(resource(name, fs, there, null), sha256, reused);
     }
 
     Path appDir(String application) {
@@ -144,7 +158,7 @@ final class Staging {
     private FileStatus statusOrNull(Path path) throws IOException {
         try {
             return fs.getFileStatus(path);
-        } catch (java.io.FileNotFoundException e) {
+        } catch (FileNotFoundException e) {
             return null;
         }
     }

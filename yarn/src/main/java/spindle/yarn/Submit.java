@@ -8,7 +8,9 @@ import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -19,6 +21,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.hadoop.yarn.api.ApplicationConstants;
+import org.apache.hadoop.yarn.api.records.ApplicationId;
 import org.apache.hadoop.yarn.api.records.ApplicationSubmissionContext;
 import org.apache.hadoop.yarn.api.records.ContainerLaunchContext;
 import org.apache.hadoop.yarn.api.records.LocalResource;
@@ -29,9 +32,11 @@ import org.apache.hadoop.yarn.api.records.Priority;
 import org.apache.hadoop.yarn.api.records.QueueInfo;
 import org.apache.hadoop.yarn.api.records.Resource;
 import org.apache.hadoop.yarn.api.records.ResourceRequest;
+import org.apache.hadoop.yarn.api.records.YarnApplicationState;
 import org.apache.hadoop.yarn.client.api.YarnClient;
 import org.apache.hadoop.yarn.client.api.YarnClientApplication;
 import org.apache.hadoop.yarn.conf.YarnConfiguration;
+import org.apache.hadoop.yarn.exceptions.ApplicationNotFoundException;
 import org.apache.hadoop.yarn.exceptions.YarnException;
 
 /**
@@ -47,6 +52,10 @@ final class Submit {
             "-XX:+ExitOnOutOfMemoryError", "-XX:+IgnoreUnrecognizedVMOptions", "-Djava.net.preferIPv4Stack=true",
             "-Dhadoop.root.logger=WARN,console");
 
+    private static final EnumSet<YarnApplicationState> ENDED =
+            EnumSet.of(YarnApplicationState.FINISHED, YarnApplicationState.FAILED, YarnApplicationState.KILLED);
+    private static final long RM_AWAY_MS = 15_000;
+
     private final PrintStream out;
     private final Submission wanted;
     private final Configuration conf = Hadoop.configuration();
@@ -57,6 +66,9 @@ final class Submit {
         this.wanted = wanted;
         this.out = out;
         step_began_ns = began_ns;
+        conf.setLong("yarn.resourcemanager.connect.max-wait.ms", RM_AWAY_MS);
+        conf.setInt("ipc.client.connect.max.retries", 2);
+        conf.setLong("yarn.client.application-client-protocol.poll-interval-ms", 50);
     }
 
     /** A refusal: one line, and whether what was asked for is at fault or its execution. */
@@ -86,6 +98,10 @@ final class Submit {
             code = refuse(out, true, e.getMessage());
         } catch (Refused e) {
             code = refuse(out, e.usage, e.getMessage());
+        } catch (NoClassDefFoundError e) {
+            e.printStackTrace();
+            code = refuse(out, true, "no class " + Log.cause(e).replace('/', '.')
+                    + ": the classpath has not all of Hadoop; is HADOOP_HOME right?");
         } catch (Exception | LinkageError e) {
             e.printStackTrace();
             code = refuse(out, false, Log.cause(e));
@@ -122,14 +138,14 @@ final class Submit {
         if (UserGroupInformation.isSecurityEnabled()) {
             throw new Refused(true, "the cluster asks for Kerberos (hadoop.security.authentication): not supported yet");
         }
+        checkFiles();
         String user = UserGroupInformation.getCurrentUser().getShortUserName();
         // The file system is another server: it works while the ResourceManager is asked.
         FutureTask<Staged> staged = inBackground(this::stageShared);
         YarnClient yarn = YarnClient.createYarnClient();
         yarn.init(conf);
         yarn.start();
-        YarnClientApplication application = yarn.createApplication();
-        step("connect", conf.get(YarnConfiguration.RM_ADDRESS, YarnConfiguration.DEFAULT_RM_ADDRESS));
+        YarnClientApplication application = connect(yarn);
         check(yarn, application.getNewApplicationResponse().getMaximumResourceCapability());
         step("check", "queue " + wanted.queue);
         ApplicationSubmissionContext context = application.getApplicationSubmissionContext();
@@ -142,7 +158,7 @@ final class Submit {
             fill(context);
             yarn.submitApplication(context);
         } catch (Exception e) {
-            shared.staging.fs.delete(dir, true);
+            shared.staging.discard(dir);
             throw e;
         }
         step("submit", "");
@@ -150,6 +166,55 @@ final class Submit {
                 "am_memory_mb", sizes.rounded(wanted.am.memory_mb),
                 "executor_memory_mb", sizes.rounded(wanted.executor.memory_mb)));
         out.flush();
+        sweep(yarn, shared);
+    }
+
+    /** Nobody waits for this any more. */
+    private void sweep(YarnClient yarn, Staged shared) {
+        try {
+            new Sweep(shared.staging, System.currentTimeMillis()).run(app -> life(yarn, app),
+                    new HashSet<>(Arrays.asList(shared.binary.sha256, shared.jar.sha256)));
+        } catch (IOException | RuntimeException e) {
+            Log.say("sweep of " + wanted.staging + ": " + Log.cause(e));
+        }
+    }
+
+    private static Sweep.Life life(YarnClient yarn, String application) throws IOException {
+        try {
+            String[] parts = application.split("_");
+            ApplicationId id = ApplicationId.newInstance(Long.parseLong(parts[1]), Integer.parseInt(parts[2]));
+            boolean ended = ENDED.contains(yarn.getApplicationReport(id).getYarnApplicationState());
+            return ended ? Sweep.Life.ENDED : Sweep.Life.LIVE;
+        } catch (ApplicationNotFoundException e) {
+            return Sweep.Life.UNKNOWN;
+        } catch (YarnException | ArrayIndexOutOfBoundsException | NumberFormatException e) {
+            throw new IOException(application + ": " + Log.cause(e), e);
+        }
+    }
+
+    private YarnClientApplication connect(YarnClient yarn) throws YarnException, Refused {
+        // With several ResourceManagers there is no such setting, but one for each.
+        String rm = conf.get("yarn.resourcemanager.ha.rm-ids",
+                conf.get(YarnConfiguration.RM_ADDRESS, YarnConfiguration.DEFAULT_RM_ADDRESS));
+        try {
+            YarnClientApplication application = yarn.createApplication();
+            step("connect", rm);
+            return application;
+        } catch (IOException e) {
+            throw new Refused(false, "no answer from the ResourceManager at " + rm + " (" + Log.cause(e)
+                    + "): is it up, and is HADOOP_CONF_DIR right?");
+        }
+    }
+
+    private void checkFiles() throws Refused {
+        List<String> files = new ArrayList<>(wanted.files);
+        files.add(wanted.binary.path);
+        files.add(wanted.jar.path);
+        for (String file : files) {
+            if (!Staging.isRemote(file) && !(new File(file).isFile() && new File(file).canRead())) {
+                throw new Refused(true, file + " is not there, is no file, or may not be read");
+            }
+        }
     }
 
     /** What is in place for any application. */
@@ -199,8 +264,8 @@ final class Submit {
         env.put("HADOOP_USER_NAME", user);
         env.put("MALLOC_ARENA_MAX", "1");
         List<String> opts = wanted.am_java_opts.isEmpty() ? JAVA_OPTS : wanted.am_java_opts;
-        String command = "exec {{JAVA_HOME}}/bin/java " + String.join(" ", opts) + " "
-                + ApplicationMaster.class.getName() + " 1><LOG_DIR>/shim.stdout 2><LOG_DIR>/shim.stderr";
+        String command = Shell.container("exec {{JAVA_HOME}}/bin/java" + Shell.words(opts) + " "
+                + ApplicationMaster.class.getName(), "shim.");
         return ContainerLaunchContext.newInstance(local, env, Collections.singletonList(command), null, null, null);
     }
 
