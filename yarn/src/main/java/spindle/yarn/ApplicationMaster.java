@@ -39,11 +39,12 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
 
     private final Settings settings;
     private final Map<String, String> env;
+    private final File dir;
     private final LongSupplier clock;
     private final LinkedBlockingQueue<Runnable> posted = new LinkedBlockingQueue<>(POSTED_MAX);
     private final Heartbeat heartbeat;
     private final Plan plan;
-    private DriverProcess driver;
+    private volatile DriverProcess driver;
     private Launcher launcher;
 
     private boolean registering;
@@ -52,7 +53,7 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
     private boolean stdout_ended;
     private Integer driver_code;
     /** When what is under way must be over. */
-    private long deadline_ms = Long.MAX_VALUE;
+    private volatile long deadline_ms = Long.MAX_VALUE;
     private long started_ms;
     private long pings;
     private long last_ping_ms;
@@ -63,9 +64,12 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
     /** Set once: the exit code. */
     private Integer end;
 
-    ApplicationMaster(Settings settings, Map<String, String> env, Callable<Cluster> connect, LongSupplier clock) {
+    /** {@code dir} is the container's folder, {@code clock} is in ms. */
+    ApplicationMaster(Settings settings, Map<String, String> env, File dir, Callable<Cluster> connect,
+            LongSupplier clock) {
         this.settings = settings;
         this.env = env;
+        this.dir = dir;
         this.clock = clock;
         plan = new Plan(settings.spread_timeout_ms);
         heartbeat = new Heartbeat(connect, env.get("NM_HOST"), settings.beat_asking_ms, settings.beat_idle_ms, this);
@@ -77,8 +81,9 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
             File file = new File(Settings.FILE);
             Settings settings = Settings.parse(new String(Files.readAllBytes(file.toPath()), StandardCharsets.UTF_8));
             LongSupplier clock = () -> System.nanoTime() / 1_000_000;
-            ApplicationMaster master =
-                    new ApplicationMaster(settings, System.getenv(), () -> new YarnCluster(settings), clock);
+            ApplicationMaster master = new ApplicationMaster(settings, System.getenv(), new File("."),
+                    () -> new YarnCluster(settings), clock);
+            Runtime.getRuntime().addShutdownHook(new Thread(master::terminated, "terminated"));
             code = master.run();
         } catch (Exception | LinkageError e) {
             e.printStackTrace();
@@ -119,8 +124,7 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
                 "--secret-file", "secret", "--attempt", Integer.toString(name.attempt)));
         argv.addAll(settings.driver_args);
         List<String> command = Arrays.asList("/bin/bash", "-c", Shell.verified(settings.binary_sha256, argv));
-        driver = DriverProcess.start(command, new File(log_dir, "driver.stderr"), this);
-        Runtime.getRuntime().addShutdownHook(new Thread(this::terminated, "terminated"));
+        driver = DriverProcess.start(command, dir, new File(log_dir, "driver.stderr"), this);
         started_ms = clock.getAsLong();
         last_pong_ms = started_ms;
         last_ping_ms = started_ms;
@@ -140,7 +144,9 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
 
     /** SIGTERM: the driver gets it from YARN too; here only the attempt must end, unregistered, and at once. */
     private void terminated() {
-        driver.terminate();
+        if (driver != null) {
+            driver.terminate();
+        }
         Runtime.getRuntime().halt(128 + 15);
     }
 
@@ -151,6 +157,16 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** Looks at the clock now; for whoever moves it. */
+    void wake() {
+        posted.offer(() -> { });
+    }
+
+    /** Whether the driver is seen to end, and only its time to do so is left. */
+    boolean isEnding() {
+        return deadline_ms != Long.MAX_VALUE;
     }
 
     private void send(String line) {
@@ -177,7 +193,6 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
             launcher.stop(grant);
         }
         for (String line : steps.lines) {
-            Log.say(line);
             send(line);
         }
         heartbeat.change(steps);
@@ -201,7 +216,8 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
             rm_told_ms = now;
             send(Protocol.rm("lost", (now - last_answer_ms) / 1000));
         }
-        if (now >= deadline_ms || (driver_code != null && (stdout_ended || unregistered))) {
+        boolean last = driver_code != null && (finishing ? unregistered : stdout_ended);
+        if (last || now >= deadline_ms) {
             lastStep();
         }
         plan.tick(now);

@@ -43,8 +43,8 @@ final class DriverProcess {
         this.news = news;
     }
 
-    static DriverProcess start(List<String> command, File stderr, News news) throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(command);
+    static DriverProcess start(List<String> command, File dir, File stderr, News news) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command).directory(dir);
         builder.redirectError(ProcessBuilder.Redirect.appendTo(stderr));
         // It is there to keep the JVM small.
         builder.environment().remove("MALLOC_ARENA_MAX");

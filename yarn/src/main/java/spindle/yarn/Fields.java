@@ -16,11 +16,13 @@ final class Fields {
 
     /** The fields of what should be an object; {@code name} is what errors call it. */
     static Fields parse(String text, String name) throws Malformed {
+        Object value;
         try {
-            return of(Json.parse(text), name);
+            value = Json.parse(text);
         } catch (Malformed e) {
             throw new Malformed(name + ": " + e.getMessage());
         }
+        return of(value, name);
     }
 
     private static Fields of(Object value, String path) throws Malformed {

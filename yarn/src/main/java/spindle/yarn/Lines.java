@@ -9,9 +9,11 @@ import java.util.Arrays;
 
 /** Reads lines of UTF-8 that have a greatest length. */
 final class Lines {
+    private static final int SMALL = 1 << 13;
+
     private final InputStream in;
     private final int max;
-    private byte[] buffer = new byte[1 << 13];
+    private byte[] buffer = new byte[SMALL];
     private int from;
     private int until;
 
@@ -44,15 +46,18 @@ final class Lines {
         }
     }
 
-    /** Moves what is left to the front; gives back a large buffer as soon as it can, grows it when it must. */
+    /** Moves what is left to the front, into more room when it fills all, into less when it is little. */
     private void makeRoom() {
         int left = until - from;
-        int size = Math.min(Math.max(1 << 13, 2 * left), max + 1);
-        if (size != buffer.length || from > 0) {
-            byte[] next = size == buffer.length ? buffer : new byte[size];
-            System.arraycopy(buffer, from, next, 0, left);
-            buffer = next;
+        int size = buffer.length;
+        if (left == size) {
+            size = Math.min(2 * size, max + 1);
+        } else if (left <= SMALL / 2) {
+            size = SMALL;
         }
+        byte[] next = size == buffer.length ? buffer : new byte[size];
+        System.arraycopy(buffer, from, next, 0, left);
+        buffer = next;
         from = 0;
         until = left;
     }
