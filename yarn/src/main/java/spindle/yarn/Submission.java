@@ -18,7 +18,7 @@ final class Submission {
         /** Null when it is for us to compute. */
         final String sha256;
 
-        private Given(Fields fields) throws Malformed {
+        Given(Fields fields) throws Malformed {
             path = fields.text("path");
             sha256 = fields.text("sha256", null);
             if (sha256 != null && !sha256.matches("[0-9a-f]{64}")) {
