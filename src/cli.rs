@@ -12,10 +12,16 @@ mod out;
 mod serve;
 mod environment;
 mod local;
+mod follow;
+mod yarn;
 pub mod app;
 pub mod submit;
 pub mod stop;
+pub mod kill;
+pub mod list;
 pub mod status;
+pub mod attach;
+pub mod logs;
 pub mod scale;
 pub mod conf;
 pub mod init;
@@ -41,15 +47,15 @@ pub enum Command {
     /// Stop a job gracefully: last window, checkpoint, commit
     Stop(stop::StopArgs),
     /// Stop a job at once
-    Kill(later::AppArgs),
+    Kill(kill::KillArgs),
     /// List the running jobs
-    List(later::ListArgs),
+    List(list::ListArgs),
     /// Show how a job is doing
     Status(status::StatusArgs),
     /// Print a running job's windows as they come
-    Attach(later::AppArgs),
+    Attach(attach::AttachArgs),
     /// Print a job's logs
-    Logs(later::AppArgs),
+    Logs(logs::LogsArgs),
     /// Write a bundle for support, without secrets
     Dump(later::AppArgs),
     /// Change the number of executors while the job runs
@@ -100,7 +106,11 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Submit(args) => submit::run(&args),
         Command::Stop(args) => stop::run(&args),
+        Command::Kill(args) => kill::run(&args),
+        Command::List(args) => list::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Attach(args) => attach::run(&args),
+        Command::Logs(args) => logs::run(&args),
         Command::Scale(args) => scale::run(&args),
         Command::Conf(args) => conf::run(&args),
         Command::Init(args) => init::run(&args),
@@ -108,10 +118,6 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
         Command::Demo(args) => demo::run(&args),
         Command::Driver(args) => driver::run(&args),
         Command::Executor(args) => executor::run(&args),
-        Command::Kill(_) => not_built("kill"),
-        Command::List(_) => not_built("list"),
-        Command::Attach(_) => not_built("attach"),
-        Command::Logs(_) => not_built("logs"),
         Command::Dump(_) => not_built("dump"),
         Command::Produce(_) => not_built("produce"),
         Command::Topic(_) => not_built("topic"),
@@ -127,6 +133,15 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     let wrong_usage = error.is::<Usage>() || error.is::<config::JobError>();
     if wrong_usage { exit::USAGE } else { exit::FAILED }
+}
+
+/// An error and its causes in one line. Many say themselves what caused them; that is not said twice.
+pub fn in_one_line(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| match line.as_str() {
+        "" => cause,
+        said if said.ends_with(&cause) => line,
+        said => format!("{said}: {cause}"),
+    })
 }
 
 /// Starts the logs of a process that runs for longer than a question, on stderr.

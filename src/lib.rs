@@ -14,6 +14,7 @@ pub mod wire;
 pub mod sink;
 pub mod metrics;
 pub mod web;
+pub mod yarn;
 pub mod launch;
 pub mod executor;
 pub mod driver;

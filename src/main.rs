@@ -25,5 +25,5 @@ fn show_usage(message: &clap::Error) -> ExitCode {
 
 /// The one place that prints an error: one line, with what was being done.
 fn print_error(error: &anyhow::Error) {
-    let _ = writeln!(io::stderr(), "{error:#}");
+    let _ = writeln!(io::stderr(), "{}", cli::in_one_line(error));
 }

@@ -3,8 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use anyhow::{Context as _, bail};
+
 use super::Usage;
-use crate::web::{self, Token, client};
+use crate::web::{self, Status, Token, client};
+use crate::wire::Secret;
+use crate::yarn::{self, Application, HadoopConf, ResourceManager};
 
 /// A running job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,31 +45,73 @@ impl fmt::Display for App {
     }
 }
 
-/// A driver that answers at a URL.
-pub(super) struct Driver {
-    /// Where, without a slash at its end.
-    pub url: String,
+/// A job, found.
+pub(super) struct Found {
+    /// Where it runs on YARN; `None` for a driver that was named by its URL.
+    pub application: Option<(ResourceManager, Application)>,
+    /// Where its driver may answer, the nearest first, without a slash at the end.
+    urls: Vec<String>,
 }
 
-impl Driver {
-    /// The driver of `app`; `command` is what it is wanted for.
-    pub(super) fn of(app: &App, command: &str) -> anyhow::Result<Self> {
-        match app {
-            App::Url(url) => Ok(Self { url: url.clone() }),
-            App::Id(_) | App::Name(_) => {
-                let why =
-                    format!("{command} by application id or name is not built yet; give the driver's URL");
-                Err(Usage(why).into())
+impl Found {
+    /// Finds a job that is not over; of those with one name there must be one.
+    pub(super) fn of(app: &App) -> anyhow::Result<Self> {
+        let id = match app {
+            App::Url(url) => return Ok(Self { application: None, urls: vec![url.clone()] }),
+            App::Id(id) => id,
+            App::Name(name) => &unique(&resource_manager()?, name)?.id,
+        };
+        let rm = resource_manager()?;
+        let application = rm.application(id)?;
+        let urls = application.drivers();
+        Ok(Self { application: Some((rm, application)), urls })
+    }
+
+    /// How the job does, and where its driver answers; the error is that of the last place tried.
+    pub(super) fn status(&self) -> anyhow::Result<(String, Status)> {
+        let mut failed = None;
+        for url in &self.urls {
+            match client::get_status(url) {
+                Ok(status) => return Ok((url.clone(), status)),
+                Err(error) => failed = Some(error),
             }
+        }
+        match (failed, &self.application) {
+            (Some(error), _) => Err(error.into()),
+            (None, Some((_, app))) => bail!("{} has no driver: it is {}", app.id, app.state),
+            (None, None) => bail!("no driver was named"),
         }
     }
 
-    /// What the driver wants to see before it changes anything: for a job of this user on this machine.
-    pub(super) fn token(&self) -> anyhow::Result<Token> {
-        let port = client::local_port(&self.url).ok_or_else(|| {
-            Usage(format!("{}: not a job on this machine, so its token is not here", self.url))
-        })?;
-        Ok(web::local_token(port)?)
+    /// The driver, and what it wants to see before it changes anything: for a job of this user.
+    pub(super) fn driver(&self) -> anyhow::Result<(String, Token)> {
+        let (url, status) = self.status()?;
+        if let Some(dir) = &status.app_dir {
+            let file = format!("{dir}/secret");
+            let secret = Secret::from_bytes(&yarn::read_file(&file)?);
+            let secret = secret.with_context(|| format!("{file} is not a secret of Spindle's"))?;
+            return Ok((url, Token::of_secret(&secret)));
+        }
+        let port = client::local_port(&url)
+            .ok_or_else(|| Usage(format!("{url}: not a job on this machine, so its token is not here")))?;
+        Ok((url, web::local_token(port)?))
+    }
+}
+
+/// The cluster of this machine's Hadoop settings.
+pub(super) fn resource_manager() -> anyhow::Result<ResourceManager> {
+    Ok(ResourceManager::of(&HadoopConf::find()?)?)
+}
+
+fn unique(rm: &ResourceManager, name: &str) -> anyhow::Result<Application> {
+    let mut named: Vec<_> = rm.applications()?.into_iter().filter(|app| app.name == name).collect();
+    match (named.pop(), named.len()) {
+        (Some(app), 0) => Ok(app),
+        (None, _) => bail!("no running application is called {name}; see spindle list"),
+        (Some(last), _) => {
+            let ids: Vec<_> = named.iter().chain([&last]).map(|app| app.id.as_str()).collect();
+            bail!("several applications are called {name}: {}; give an id", ids.join(", "))
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! gone, an error that may pass) exits with a code of its own, and the ResourceManager starts another attempt.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -74,7 +74,7 @@ pub fn run(args: &DriverArgs) -> anyhow::Result<u8> {
         Ok((job, secret)) => super::block_on(attempt(args, job, secret, stdout)),
         Err(error) => {
             // There may be no log yet; YARN keeps stderr beside it.
-            let _ = writeln!(io::stderr(), "{error:#}");
+            super::out::tell(&super::in_one_line(&error));
             Ok(exit::SETTINGS)
         }
     }
@@ -185,7 +185,7 @@ fn command(args: &DriverArgs, job: &Job, driver: &str) -> ContainerCommand {
     let attempt = args.attempt.to_string();
     let secret = args.secret_file.to_string_lossy();
     let mut argv = vec!["./spindle", "executor", "--driver", driver, "--attempt", &attempt];
-    argv.extend(["--secret-file", &secret, "--log-dir", "<LOG_DIR>", "--log-level", job.log.level.as_str()]);
+    argv.extend(["--secret-file", &secret, "--log-level", job.log.level.as_str()]);
     if job.log.format == Format::Json {
         argv.push("--log-json");
     }

@@ -6,7 +6,6 @@ use std::convert::Infallible;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +22,7 @@ const FLAG: &str = "--env-file";
 pub(super) fn restart_with(file: &Path) -> u8 {
     let Err(error) = restart(file);
     // There is no log yet: it is the new program's.
-    let _ = writeln!(io::stderr(), "{error:#}");
+    super::out::tell(&super::in_one_line(&error));
     exit::SETTINGS
 }
 

@@ -35,9 +35,9 @@ pub struct ExecutorArgs {
     /// Log JSON lines
     #[arg(long)]
     pub log_json: bool,
-    /// Directory for logs, instead of stderr
-    #[arg(long, value_name = "DIRECTORY")]
-    pub log_dir: Option<PathBuf>,
+    /// Directory for logs, instead of stderr; the first of a list
+    #[arg(long, value_name = "DIRECTORIES", env = "LOG_DIRS")]
+    pub log_dir: Option<String>,
     /// The job's environment, readable by its owner only
     #[arg(long, value_name = "PATH")]
     pub env_file: Option<PathBuf>,
@@ -63,7 +63,8 @@ pub fn run(args: &ExecutorArgs) -> anyhow::Result<u8> {
     if let Some(file) = &args.env_file {
         return Ok(super::environment::restart_with(file));
     }
-    super::start_logging_in(args.log_dir.as_deref(), "executor", &args.log_level, args.log_json)?;
+    let log_dir = super::driver::log_dir(args.log_dir.as_deref());
+    super::start_logging_in(log_dir, "executor", &args.log_level, args.log_json)?;
     let setup = executor::Setup {
         driver: args.driver.clone(),
         slot: Slot(args.slot),

@@ -14,14 +14,6 @@ pub struct AppArgs {
     pub app: App,
 }
 
-/// Arguments of `spindle list`.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// Print one JSON object a line
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// A command about one job file.
 #[derive(Debug, Args)]
 pub struct JobArgs {

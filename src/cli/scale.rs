@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::app::{App, Driver};
+use super::app::{App, Found};
 use crate::config::executors::INSTANCES_MAX;
 use crate::exit;
 use crate::web::client;
@@ -19,7 +19,7 @@ pub struct ScaleArgs {
 
 /// Changes the number of wanted executors.
 pub fn run(args: &ScaleArgs) -> anyhow::Result<u8> {
-    let driver = Driver::of(&args.app, "scale")?;
-    client::scale(&driver.url, &driver.token()?, args.executors)?;
+    let (url, token) = Found::of(&args.app)?.driver()?;
+    client::scale(&url, &token, args.executors)?;
     Ok(exit::OK)
 }

@@ -4,12 +4,13 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::app::{App, Driver};
+use super::app::{App, Found};
 use super::out;
 use crate::clock::Clock;
 use crate::exit;
 use crate::ids::Millis;
-use crate::web::{Status, WindowStatus, client};
+use crate::web::{Status, WindowStatus};
+use crate::yarn::{Application, FinalStatus, State};
 
 /// Arguments of `spindle status`.
 #[derive(Debug, Args)]
@@ -26,8 +27,11 @@ pub struct StatusArgs {
 
 /// Shows the job's state.
 pub fn run(args: &StatusArgs) -> anyhow::Result<u8> {
-    let driver = Driver::of(&args.app, "status")?;
-    let status = client::get_status(&driver.url)?;
+    let found = Found::of(&args.app)?;
+    if let Some((_, app)) = found.application.as_ref().filter(|(_, app)| app.state != State::Running) {
+        return without_driver(args, app);
+    }
+    let (_, status) = found.status()?;
     let text = if args.json {
         serde_json::to_string(&status)? + "\n"
     } else {
@@ -35,6 +39,21 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<u8> {
     };
     out::print(&text)?;
     let wanting = args.check && !status.attention.is_empty();
+    Ok(if wanting { exit::FAILED } else { exit::OK })
+}
+
+/// What YARN says of an application that has no driver yet, or no more.
+fn without_driver(args: &StatusArgs, app: &Application) -> anyhow::Result<u8> {
+    let Application { id, name, state, queue, diagnostics, .. } = app;
+    let why = diagnostics.lines().next().unwrap_or_default();
+    let text = if args.json {
+        serde_json::json!({"name": name, "app": id, "state": state.to_string(), "attention": [why]})
+            .to_string()
+    } else {
+        format!("{name} {id} {state} in queue {queue}\nattention  {why}")
+    };
+    out::print(&(text + "\n"))?;
+    let wanting = args.check && app.final_status != FinalStatus::Succeeded;
     Ok(if wanting { exit::FAILED } else { exit::OK })
 }
 

@@ -1,15 +1,16 @@
-//! `spindle stop`: ends a job gracefully.
+//! `spindle stop`: ends a job gracefully; on YARN it is killed when it has not ended by the deadline.
 
 use std::thread;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::app::{App, Driver};
+use super::app::{App, Found};
 use crate::clock::Clock;
 use crate::config::Timespan;
 use crate::exit;
 use crate::web::client;
+use crate::yarn::ResourceManager;
 
 /// How often to look whether the job has ended.
 const POLL: Duration = Duration::from_millis(50);
@@ -28,9 +29,32 @@ pub struct StopArgs {
 
 /// Stops the job, and waits until it has ended.
 pub fn run(args: &StopArgs) -> anyhow::Result<u8> {
-    let driver = Driver::of(&args.app, "stop")?;
-    client::stop(&driver.url, &driver.token()?, args.deadline.get())?;
-    wait_until_gone(&driver.url, args.deadline.get())
+    super::start_logging("info", false)?;
+    let found = Found::of(&args.app)?;
+    let (url, token) = found.driver()?;
+    let deadline = args.deadline.get();
+    client::stop(&url, &token, deadline)?;
+    match &found.application {
+        Some((rm, app)) => wait_until_over(rm, &app.id, &app.user, deadline),
+        None => wait_until_gone(&url, deadline),
+    }
+}
+
+/// The ResourceManager says how it ended.
+fn wait_until_over(rm: &ResourceManager, id: &str, user: &str, deadline: Duration) -> anyhow::Result<u8> {
+    let clock = Clock::start();
+    loop {
+        let app = rm.application(id)?;
+        if app.is_over() {
+            return Ok(super::yarn::ended(&app));
+        }
+        if clock.monotonic() > deadline + GRACE {
+            tracing::warn!("{id} has not ended in {} s: killing it", deadline.as_secs());
+            rm.kill(id, user)?;
+            return Ok(exit::KILLED);
+        }
+        thread::park_timeout(POLL);
+    }
 }
 
 /// A driver that has ended answers no more.

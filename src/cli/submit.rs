@@ -6,6 +6,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::app::App;
+use super::kill::KillArgs;
 use super::local::{self, Options};
 use super::status::StatusArgs;
 use crate::clock::Clock;
@@ -165,8 +166,8 @@ ignored! {
 
 /// Runs the job, or does what `--kill` and `--status` say.
 pub fn run(args: &SubmitArgs) -> anyhow::Result<u8> {
-    if args.kill.is_some() {
-        return super::not_built("kill");
+    if let Some(app) = &args.kill {
+        return super::kill::run(&KillArgs { app: app.clone() });
     }
     if let Some(app) = &args.status {
         return super::status::run(&StatusArgs { app: app.clone(), json: false, check: false });
@@ -183,7 +184,7 @@ pub fn run(args: &SubmitArgs) -> anyhow::Result<u8> {
 /// Starts what was planned.
 fn start(submission: Submission) -> anyhow::Result<u8> {
     match submission.master {
-        Master::Yarn { .. } => super::not_built("submit --master yarn"),
+        Master::Yarn { deploy_mode } => super::yarn::run(submission, deploy_mode),
         Master::Local { .. } => start_local(submission),
     }
 }

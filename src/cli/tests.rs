@@ -63,3 +63,11 @@ fn defaults_of_demo_and_stop_are_those_of_the_documentation() {
     let Ok(Command::Stop(stop)) = parsed("spindle stop A") else { panic!("stop") };
     assert_eq!(stop.deadline, config::Timespan::from_secs(10));
 }
+
+#[test]
+fn an_error_says_each_cause_once() {
+    let cause = || std::io::Error::from(std::io::ErrorKind::NotFound);
+    let told = logging::LoggingError::File { path: "a".into(), source: cause() };
+    assert_eq!(in_one_line(&told.into()), "log to a: entity not found");
+    assert_eq!(in_one_line(&anyhow::Error::new(cause()).context("read b")), "read b: entity not found");
+}

@@ -86,6 +86,9 @@ impl LocalLauncher {
         Command::new(&self.command.program)
             .args(&self.command.args)
             .args(["--slot", &slot.0.to_string(), "--generation", &generation.0.to_string()])
+            // Executors of a local job log to its terminal, also when it runs in a container of YARN's.
+            .env_remove("LOG_DIRS")
+            .env_remove("NM_HOST")
             .envs(&self.command.env)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -108,7 +108,9 @@ async fn windows(State(api): State<Api>, Query(following): Query<Following>) -> 
     }
     let wait = Duration::from_millis(following.wait_ms).min(WAIT_MAX);
     let (windows, missed) = api.view.feed().after(following.after, wait).await;
-    Json(Printed { attempt: api.view.snapshot().status.attempt, windows, missed })
+    let snapshot = api.view.snapshot();
+    let (app, attempt) = (snapshot.status.app.clone(), snapshot.status.attempt);
+    Json(Printed { app, attempt, windows, missed })
 }
 
 #[derive(Deserialize)]

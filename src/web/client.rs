@@ -16,6 +16,8 @@ use super::token::Token;
 
 /// How long one request may take, connection and answer together.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a host may take to answer at all: a node that this one cannot reach is asked through YARN instead.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
 /// Longest wait for a window within one request.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -138,6 +140,7 @@ fn at(url: &str, path: &str) -> Result<String, ClientError> {
 fn agent() -> Agent {
     Agent::config_builder()
         .timeout_global(Some(REQUEST_DEADLINE))
+        .timeout_connect(Some(CONNECT_DEADLINE))
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)

@@ -29,6 +29,8 @@ pub struct PrintedText {
 /// What a follower is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Printed {
+    /// YARN's application id, or `local`: an address may come to belong to another job.
+    pub app: String,
     /// The driver's attempt.
     pub attempt: u32,
     /// Windows after the one that the follower has, oldest first; empty when none came while it waited.

@@ -278,7 +278,10 @@ async fn a_follower_gets_the_windows_it_has_not_seen() {
         assert_eq!(code(&head), "200", "{body}");
         serde_json::from_str(&body).unwrap()
     };
-    assert_eq!(windows("after=0").await, json!({"attempt": 1, "windows": [], "missed": false}));
+    assert_eq!(
+        windows("after=0").await,
+        json!({"app": "application_1_42", "attempt": 1, "windows": [], "missed": false})
+    );
     assert_eq!(served.view.followed(), None);
     served.view.printed(PrintedText { end_ms: 1_000, text: "(1,a)\n".into() });
     let one = json!({"end_ms": 1_000, "text": "(1,a)\n"});

@@ -2,9 +2,9 @@
 //!
 //! It never stands in an environment variable, an argument, a log or an error. `identity` makes TLS keys of it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -97,6 +97,19 @@ impl Secret {
         file.take(SECRET_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
         let bytes = bytes.try_into().map_err(|_| SecretError::WrongContent { path: path.to_owned() })?;
         Ok(Self(bytes))
+    }
+
+    /// The secret of these bytes, which [`Secret::write`] has written.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    /// In hexadecimal, for the file that takes it to containers; never for an argument, a log or a text.
+    pub fn to_hex(&self) -> String {
+        self.0.iter().fold(String::with_capacity(2 * SECRET_BYTES), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 
     /// A key for one purpose; it tells nothing about the secret or about keys for other purposes (RFC 5869).

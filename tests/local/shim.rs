@@ -113,12 +113,12 @@ impl Shim {
             let log_dir = self.dir.path().join(format!("logs-{number}-{generation}"));
             fs::create_dir(&log_dir).unwrap();
             let args = slot["argv"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap());
-            let args = args.map(|arg| arg.replace("<LOG_DIR>", log_dir.to_str().unwrap()));
-            let args: Vec<String> = args.collect();
+            let args: Vec<&str> = args.collect();
             assert_eq!(args[0], "./spindle");
             let child = Command::new(env!("CARGO_BIN_EXE_spindle"))
                 .args(&args[1..])
                 .env("NM_HOST", format!("nm{number}"))
+                .env("LOG_DIRS", log_dir)
                 .current_dir(self.dir.path())
                 .stdin(Stdio::null())
                 .spawn()

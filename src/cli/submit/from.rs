@@ -1,5 +1,6 @@
 //! `--from`: where the first attempt begins, once.
 
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -31,6 +32,18 @@ impl From {
             Self::Earliest => Ok(Some(StartRule::Earliest)),
             Self::Latest => Ok(Some(StartRule::Latest)),
             Self::Time(time) => Ok(Some(StartRule::Timestamp(time.as_millisecond()))),
+        }
+    }
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checkpoint => f.write_str("checkpoint"),
+            Self::Group => f.write_str("group"),
+            Self::Earliest => f.write_str("earliest"),
+            Self::Latest => f.write_str("latest"),
+            Self::Time(time) => time.fmt(f),
         }
     }
 }

@@ -173,7 +173,7 @@ pub(super) struct ShimSlot {
     pub memory_mb: u64,
     /// Cores of its container.
     pub cores: u32,
-    /// Its command line; `<LOG_DIR>` is filled in on its node.
+    /// Its command line.
     pub argv: Vec<String>,
     /// Hosts that it had better not run on; left aside when there is no other.
     pub avoid: Vec<String>,

@@ -1,0 +1,174 @@
+//! `--master yarn`: submits the job, then shows its windows (client mode) or returns once it runs (cluster mode).
+
+mod prepare;
+
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::follow::{Event, Follower};
+use super::submit::{DeployMode, Submission};
+use crate::clock::Clock;
+use crate::exit;
+use crate::web::{Token, client};
+use crate::wire::Secret;
+use crate::yarn::{self, Application, FinalStatus, Progress, ResourceManager, State};
+
+/// How long the last cut, print and commit may take after a signal.
+const STOP: Duration = Duration::from_secs(5);
+/// A client that has not asked for windows for so long is gone.
+pub(super) const CLIENT_GONE_MS: u64 = 60_000;
+
+/// Submits the job and does what the deploy mode says; returns the exit code.
+pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Result<u8> {
+    let clock = Clock::start();
+    let rm = ResourceManager::of(&yarn::HadoopConf::find()?)?;
+    let secret = Secret::generate()?;
+    let user = prepare::user(&planned);
+    let submission = prepare::submission(&planned, deploy_mode, &secret, &user)?;
+    let submitted = yarn::submit(&submission, planned.proxy_user.as_deref(), |progress| match progress {
+        Progress::Step(name, ms, detail) => tracing::info!(ms, detail, "{name}"),
+        Progress::Warning(text) => tracing::warn!("{text}"),
+    })?;
+    drop(submission);
+    let took_ms = millis(clock);
+    // Schedulers look for this very line.
+    super::out::tell(&format!("Submitted application {}", submitted.app));
+    let (am_mb, executor_mb) = (submitted.am_memory_mb, submitted.executor_memory_mb);
+    tracing::info!(took_ms, am_mb, executor_mb, "submitted, containers as the scheduler rounds them");
+    let job = Job { rm, id: submitted.app, user, token: Token::of_secret(&secret) };
+    let wanted = Wanted {
+        windows: deploy_mode == DeployMode::Client,
+        until_over: deploy_mode == DeployMode::Client || planned.wait,
+        kill: planned.kill_on_exit,
+    };
+    job.attend(&wanted, clock)
+}
+
+/// What the submitting client does once the job is submitted.
+struct Wanted {
+    /// Print its windows.
+    windows: bool,
+    /// Stay until it is over.
+    until_over: bool,
+    /// A signal kills it, where otherwise it stops it gracefully.
+    kill: bool,
+}
+
+/// An application that was submitted here.
+struct Job {
+    rm: ResourceManager,
+    id: String,
+    user: String,
+    token: Token,
+}
+
+impl Job {
+    fn attend(self, wanted: &Wanted, clock: Clock) -> anyhow::Result<u8> {
+        let (happened, events) = mpsc::channel();
+        follow_signals(happened.clone())?;
+        let follower = Follower::of(self.rm.clone(), self.id.clone(), wanted.windows);
+        let driver = follower.driver();
+        thread::Builder::new().name("follow".to_owned()).spawn(move || follower.run(&happened))?;
+        let mut signals = 0;
+        while let Ok(event) = events.recv() {
+            match event {
+                Event::Running if !wanted.until_over => {
+                    self.say_how_to_go_on();
+                    return Ok(exit::OK);
+                }
+                Event::Running => {
+                    tracing::info!(took_ms = millis(clock), "the application master is registered")
+                }
+                Event::FirstWindow => tracing::info!(took_ms = millis(clock), "first window"),
+                Event::Over(app) => return Ok(ended(&app)),
+                Event::Lost(why) => {
+                    let id = &self.id;
+                    tracing::error!("{why}; contact to {id} is lost, it may still run: spindle status {id}");
+                    return Ok(exit::CONTACT_LOST);
+                }
+                Event::Interrupted | Event::StdoutClosed => {
+                    signals += 1;
+                    let url = driver.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+                    match url {
+                        Some(url) if signals == 1 && !wanted.kill => self.stop(&url),
+                        _ => self.kill()?,
+                    }
+                    if signals > 1 {
+                        return Ok(exit::INTERRUPTED);
+                    }
+                }
+            }
+        }
+        Ok(exit::CONTACT_LOST)
+    }
+
+    fn stop(&self, url: &str) {
+        tracing::info!("stopping {}: last cut, print, commit; once more kills it", self.id);
+        if let Err(error) = client::stop(url, &self.token, STOP) {
+            tracing::error!("{error}; once more kills {}", self.id);
+        }
+    }
+
+    fn kill(&self) -> anyhow::Result<()> {
+        tracing::warn!("killing {}", self.id);
+        Ok(self.rm.kill(&self.id, &self.user)?)
+    }
+
+    fn say_how_to_go_on(&self) {
+        let id = &self.id;
+        tracing::info!(
+            "{id} runs. Watch it: spindle attach {id}; ask: spindle status {id}; end: spindle stop {id}"
+        );
+    }
+}
+
+/// What the end of an application means here.
+pub(super) fn ended(app: &Application) -> u8 {
+    let Application { id, diagnostics, .. } = app;
+    let why = diagnostics.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given");
+    match (app.state, app.final_status) {
+        (State::Finished, FinalStatus::Succeeded) => {
+            tracing::info!("{id} ended: SUCCEEDED");
+            exit::OK
+        }
+        (State::Killed, _) | (_, FinalStatus::Killed) => {
+            tracing::error!("{id} was killed: {why}");
+            exit::KILLED
+        }
+        _ => {
+            tracing::error!("{id} failed: {why}; see: spindle logs {id}");
+            exit::FAILED
+        }
+    }
+}
+
+/// Interrupts and terminations, from a thread of their own. `nohup` and closed terminals are the job's own matter.
+fn follow_signals(happened: Sender<Event>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut interrupts, mut terminates) = {
+        let _entered = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    Some(()) = interrupts.recv() => {}
+                    Some(()) = terminates.recv() => {}
+                    else => return,
+                }
+                if happened.send(Event::Interrupted).is_err() {
+                    return;
+                }
+            }
+        });
+    })?;
+    Ok(())
+}
+
+fn millis(clock: Clock) -> u64 {
+    u64::try_from(clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+}

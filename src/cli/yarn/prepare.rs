@@ -1,0 +1,121 @@
+//! From a planned job to what the JVM is told: files and their hashes, sizes, private files.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+
+use super::CLIENT_GONE_MS;
+use crate::cli::Usage;
+use crate::cli::submit::{DeployMode, Submission};
+use crate::wire::Secret;
+use crate::yarn::{self, Files, Given, Private, Size};
+
+/// What the JVM needs in the application master's container beside the driver, MiB.
+const SHIM_MEMORY_MB: u64 = 192;
+/// Bytes that are hashed at once.
+const HASHED_BYTES: usize = 256 << 10;
+
+/// Whom the application will belong to.
+pub(super) fn user(planned: &Submission) -> String {
+    let named = std::env::var("HADOOP_USER_NAME").ok().filter(|name| !name.is_empty());
+    planned.proxy_user.clone().or(named).unwrap_or_else(|| whoami::username().unwrap_or_default())
+}
+
+/// Everything that the ResourceManager and the containers need to know.
+pub(super) fn submission(
+    planned: &Submission,
+    deploy_mode: DeployMode,
+    secret: &Secret,
+    user: &str,
+) -> anyhow::Result<yarn::Submission> {
+    refuse_what_is_not_there(planned)?;
+    let job = &planned.job;
+    let mut private = vec![
+        Private::text("job.json", job.to_handover().context("write the job down")?, false),
+        Private::hex("secret", secret.to_hex(), true),
+    ];
+    if !job.env.is_empty() {
+        private.push(Private::text("env.json", serde_json::to_string(&job.env)?, true));
+    }
+    let mut driver_args = Vec::new();
+    if !job.env.is_empty() {
+        driver_args.extend(["--env-file".to_owned(), "env.json".to_owned()]);
+    }
+    if deploy_mode == DeployMode::Client && !planned.keep {
+        driver_args.extend(["--follow-ms".to_owned(), CLIENT_GONE_MS.to_string()]);
+    }
+    if let Some(from) = &planned.from {
+        driver_args.extend(["--from".to_owned(), from.to_string()]);
+    }
+    let yarn = &job.yarn;
+    Ok(yarn::Submission {
+        v: yarn::VERSION,
+        staging: yarn.staging_of(user),
+        files: files(planned)?,
+        private,
+        name: job.name.clone(),
+        queue: yarn.queue.clone(),
+        tags: yarn.tags.clone(),
+        priority: yarn.priority,
+        label: yarn.label.clone(),
+        attempts: yarn.attempts,
+        attempts_window_ms: yarn.attempts_window.ms(),
+        am: Size {
+            memory_mb: mib(job.driver.memory.bytes()) + SHIM_MEMORY_MB,
+            cores: job.driver.cores,
+            instances: 1,
+        },
+        executor: Size {
+            memory_mb: mib(job.executors.memory.bytes()),
+            cores: job.executors.cores,
+            instances: job.executors.instances,
+        },
+        driver_args,
+    })
+}
+
+fn refuse_what_is_not_there(planned: &Submission) -> Result<(), Usage> {
+    if planned.kerberos.is_some() {
+        return Err(Usage("--principal and --keytab: Kerberos on YARN is not built yet".to_owned()));
+    }
+    match &planned.binary {
+        Some(url) if url.starts_with("oss://") || url.starts_with("ossref://") => {
+            Err(Usage(format!("--binary {url}: fetching from OSS is not built yet")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn files(planned: &Submission) -> anyhow::Result<Files> {
+    let jar = yarn::find_jar()?;
+    let binary = match &planned.binary {
+        Some(url) if url.contains("://") => Given { path: url.clone(), sha256: None },
+        Some(path) => given(Path::new(path))?,
+        None => given(&std::env::current_exe().context("find this binary")?)?,
+    };
+    Ok(Files { binary, jar: given(&jar)?, files: planned.job.files.clone() })
+}
+
+fn given(path: &Path) -> anyhow::Result<Given> {
+    let shown = path.display();
+    let mut digest = Sha256::new();
+    let mut file = File::open(path).with_context(|| format!("read {shown}"))?;
+    let mut chunk = vec![0; HASHED_BYTES];
+    loop {
+        match file.read(&mut chunk).with_context(|| format!("read {shown}"))? {
+            0 => break,
+            read => digest.update(&chunk[..read]),
+        }
+    }
+    let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = std::path::absolute(path).with_context(|| format!("find {shown}"))?;
+    let path = path.to_str().with_context(|| format!("{shown}: its name is not UTF-8"))?.to_owned();
+    Ok(Given { path, sha256: Some(sha256) })
+}
+
+fn mib(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 20)
+}

@@ -1,0 +1,220 @@
+//! The JVM that submits: found, started, listened to. Hadoop's classpath is what `hadoop classpath` says.
+
+use std::env;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use serde::Deserialize;
+
+use super::submission::Submission;
+
+/// Quick to start, and small: it lives for a second.
+const JAVA_OPTIONS: [&str; 8] = [
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    "-Xshare:auto",
+    "-Xmx128m",
+    "-Djava.net.preferIPv4Stack=true",
+    "-Dhadoop.root.logger=WARN,console",
+];
+const MAIN: &str = "spindle.yarn.Submit";
+/// What is kept of its stderr, for when it fails.
+const STDERR_BYTES_MAX: usize = 4 << 10;
+
+/// Why nothing was submitted.
+#[derive(Debug, thiserror::Error)]
+pub enum JavaError {
+    /// A program or file that a submission needs is not there.
+    #[error("{what} is not there: {remedy}")]
+    Missing {
+        /// What.
+        what: String,
+        /// How to get it.
+        remedy: &'static str,
+    },
+    /// A program could not be run.
+    #[error("run {program}: {source}")]
+    Run {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What was asked for cannot be had on this cluster.
+    #[error("{0}")]
+    Refused(String),
+    /// It could not be done.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What YARN has taken.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Submitted {
+    /// YARN's id of the application.
+    pub app: String,
+    /// Who it belongs to.
+    pub user: String,
+    /// What the application master's container has after the scheduler's rounding, MiB.
+    pub am_memory_mb: u64,
+    /// What each executor's container has, MiB.
+    pub executor_memory_mb: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Line {
+    Step {
+        name: String,
+        ms: u64,
+        detail: String,
+    },
+    Warning {
+        text: String,
+    },
+    Submitted(Submitted),
+    Refused {
+        kind: String,
+        text: String,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+/// One thing that was done on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// A step, and how long it took in milliseconds.
+    Step(String, u64, String),
+    /// Something that the user should know.
+    Warning(String),
+}
+
+/// Submits; `tell` hears how it goes. `proxy_user` is whom the application shall belong to, if not this user.
+pub fn submit(
+    submission: &Submission,
+    proxy_user: Option<&str>,
+    mut tell: impl FnMut(Progress),
+) -> Result<Submitted, JavaError> {
+    let mut child = start(Path::new(&submission.files.jar.path), proxy_user)?;
+    let stderr = child.stderr.take().map(|stderr| thread::spawn(move || last_of(stderr)));
+    if let Some(mut stdin) = child.stdin.take() {
+        let mut line =
+            serde_json::to_vec(submission).map_err(|error| JavaError::Failed(error.to_string()))?;
+        line.push(b'\n');
+        // A JVM that ended early says why on its own streams.
+        let _ = stdin.write_all(&line);
+    }
+    let mut outcome = None;
+    let lines = child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines());
+    for line in lines.map_while(Result::ok) {
+        match serde_json::from_str(&line) {
+            Ok(Line::Step { name, ms, detail }) => tell(Progress::Step(name, ms, detail)),
+            Ok(Line::Warning { text }) => tell(Progress::Warning(text)),
+            Ok(Line::Submitted(submitted)) => {
+                // It still tidies the staging directory; nobody need wait for that.
+                thread::spawn(move || child.wait());
+                return Ok(submitted);
+            }
+            Ok(Line::Refused { kind, text }) if kind == "usage" => outcome = Some(JavaError::Refused(text)),
+            Ok(Line::Refused { text, .. }) => outcome = Some(JavaError::Failed(text)),
+            Ok(Line::Unknown) | Err(_) => {}
+        }
+    }
+    let ended = child.wait().map_err(|source| JavaError::Run { program: "java".to_owned(), source })?;
+    let said = stderr.and_then(|reading| reading.join().ok()).unwrap_or_default();
+    Err(outcome.unwrap_or_else(|| JavaError::Failed(format!("java ended with {ended}: {}", said.trim()))))
+}
+
+fn start(jar: &Path, proxy_user: Option<&str>) -> Result<Child, JavaError> {
+    let java = java()?;
+    let hadoop = classpath()?;
+    let mut command = Command::new(&java);
+    command.args(JAVA_OPTIONS).arg("-cp").arg(format!("{}:{hadoop}", jar.display())).arg(MAIN);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let Some(user) = proxy_user {
+        command.env("HADOOP_PROXY_USER", user);
+    }
+    command.spawn().map_err(|source| JavaError::Run { program: java.display().to_string(), source })
+}
+
+fn java() -> Result<PathBuf, JavaError> {
+    match env::var_os("JAVA_HOME").filter(|home| !home.is_empty()) {
+        Some(home) => Ok(Path::new(&home).join("bin/java")),
+        None => on_path("java").ok_or(JavaError::Missing {
+            what: "java".to_owned(),
+            remedy: "set JAVA_HOME to the JDK that this machine's Hadoop runs on",
+        }),
+    }
+}
+
+fn hadoop() -> Result<PathBuf, JavaError> {
+    let home = env::var_os("HADOOP_HOME").map(|home| Path::new(&home).join("bin/hadoop"));
+    home.filter(|path| path.is_file()).or_else(|| on_path("hadoop")).ok_or(JavaError::Missing {
+        what: "the command hadoop".to_owned(),
+        remedy: "put Hadoop's bin folder on the PATH, or set HADOOP_HOME",
+    })
+}
+
+/// The cluster's own libraries: what this application brings is one small jar.
+fn classpath() -> Result<String, JavaError> {
+    let hadoop = hadoop()?;
+    let shown = hadoop.display().to_string();
+    let output = Command::new(&hadoop).arg("classpath").stdin(Stdio::null()).output();
+    let output = output.map_err(|source| JavaError::Run { program: shown.clone(), source })?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() || text.is_empty() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(JavaError::Failed(format!("{shown} classpath ended with {}: {said}", output.status)));
+    }
+    Ok(text)
+}
+
+/// A small file that only its owner can read, by way of `hadoop fs`.
+pub fn read_file(url: &str) -> Result<Vec<u8>, JavaError> {
+    let hadoop = hadoop()?;
+    let output = Command::new(&hadoop).args(["fs", "-cat", url]).stdin(Stdio::null()).output();
+    let output = output.map_err(|source| JavaError::Run { program: hadoop.display().to_string(), source })?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().last().unwrap_or("no reason given");
+    Err(JavaError::Failed(format!(
+        "read {url}: {last}; only the user who submitted a job may stop or scale it"
+    )))
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// The shim: `SPINDLE_JAR`, else beside the package's binary, else what the checkout has built.
+pub fn find_jar() -> Result<PathBuf, JavaError> {
+    let named = env::var_os("SPINDLE_JAR").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let program = env::current_exe().and_then(fs::canonicalize).unwrap_or_default();
+    let folder = |up: usize| program.ancestors().nth(up).unwrap_or(Path::new("")).to_owned();
+    let places = [folder(2).join("lib/spindle-yarn.jar"), folder(3).join("yarn/target/spindle-yarn.jar")];
+    named.into_iter().chain(places).find(|path| path.is_file()).ok_or(JavaError::Missing {
+        what: "spindle-yarn.jar".to_owned(),
+        remedy: "build it (mvn -f yarn package), or set SPINDLE_JAR to where it is",
+    })
+}
+
+/// The end of a stream.
+fn last_of(mut stream: impl Read) -> String {
+    let mut kept = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Ok(read @ 1..) = stream.read(&mut chunk) {
+        kept.extend_from_slice(&chunk[..read]);
+        let surplus = kept.len().saturating_sub(STDERR_BYTES_MAX);
+        kept.drain(..surplus);
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
