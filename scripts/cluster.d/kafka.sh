@@ -57,6 +57,14 @@ kafka_exports() {
   [[ -z "$kafka_nodes" ]] || printf 'export SPINDLE_KAFKA_NODES=%s:%s\n' "$kafka_nodes" "$kafka_nodes_port"
 }
 
+# A broker that was up before the network listens only on loopback.
+kafka_check_nodes() {
+  kafka_load
+  network_load
+  [[ -z "$network_number" || -n "$kafka_nodes" || "$(daemon_state kafka)" == stopped ]] ||
+    say "kafka: jobs on YARN cannot reach it until it is started again: scripts/cluster broker stop, then start"
+}
+
 # kafka_install JDK: the jars, once for all clusters of this checkout. They appear under their name when complete.
 kafka_install() {
   kafka_load

@@ -48,15 +48,14 @@ network_hosts() { printf '%s\n' "${NETWORK_HOSTS[@]}" | cut -d' ' -f1; }
 
 # network_up: makes it unless it is there.
 network_up() {
-  local host
+  local host gone='' all
   network_load
-  if [[ -n "$network_number" ]]; then
-    for host in switch $(network_hosts); do
-      process_pid "$(network_pidfile "$host")" >/dev/null ||
-        die "the network of this cluster is damaged ($host is gone): run scripts/cluster down first"
-    done
-    return 0
-  fi
+  all=" switch $(network_hosts | tr '\n' ' ')"
+  for host in $all; do process_pid "$(network_pidfile "$host")" >/dev/null || gone+=" $host"; done
+  [[ -n "$gone" ]] || return 0
+  [[ "$gone " == "$all" ]] || die "the network of this cluster is damaged:$gone gone; run scripts/cluster down first"
+  # After a restart of the machine: only what was written down is left.
+  network_down
   [[ "$(id -u)" == 0 ]] || die "HDFS and YARN run on hosts of their own, network namespaces, which only root can make"
   need ip "it comes with iproute2 (Debian: apt-get install iproute2)"
   need unshare "it comes with util-linux"

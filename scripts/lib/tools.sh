@@ -48,6 +48,7 @@ tool_c() {
   return "$all"
 }
 
+# Kafka wants 17 or later, Hadoop at most 22.
 tool_jdk() {
-  (java_find 17 0) >/dev/null 2>&1 || tool_apt "a JDK from 17" openjdk-17-jdk-headless
+  (java_find 17 22) >/dev/null 2>&1 || tool_apt "a JDK from 17 to 22" openjdk-17-jdk-headless
 }
