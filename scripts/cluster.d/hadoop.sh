@@ -169,20 +169,29 @@ hadoop_get() {
     cat <&5' - "$(network_address "$1")" "$2" "$3" "${4:-GET}" 2>/dev/null
 }
 
-# hadoop_down: after the daemons. An archive of the classes that all daemons loaded in their first run: half the time to start, and memory that they
-# share. One for all: it is made for the jars that all have in common.
+# hadoop_down: after the daemons.
 hadoop_down() {
-  local -a lists
   hadoop_load
-  lists=("$CLUSTER_DIR"/run/*.classes)
-  if [[ -r "${lists[0]}" && ! -r "$hadoop_archive" ]]; then
-    say "hadoop: making an archive of its classes, once, for quicker starts"
-    cat "${lists[@]}" | sort -u >"$CLUSTER_DIR/run/classes"
-    "$hadoop_jdk/bin/java" "${HADOOP_FLAGS[@]}" -Xshare:dump -XX:SharedClassListFile="$CLUSTER_DIR/run/classes" \
-      -XX:SharedArchiveFile="$CLUSTER_DIR/run/new.jsa" -cp "$hadoop_lib/lib/*" >"$hadoop_lib/archive.log" 2>&1 || true
-    mv -f "$CLUSTER_DIR/run/new.jsa" "$hadoop_archive" || say "hadoop: no archive; see $hadoop_lib/archive.log"
-  fi
-  rm -f "$HADOOP_ENV" "${lists[@]}" "$CLUSTER_DIR/run/classes"
+  [[ -z "$hadoop_archive" || -r "$hadoop_archive" ]] || hadoop_make_archive
+  rm -f "$HADOOP_ENV" "$CLUSTER_DIR"/run/{*.,}classes
+}
+
+# An archive of the classes that all daemons loaded in their first run: half the time to start, and memory that they
+# share. One for all: it is made for the jars that all have in common. Only a run that came to its end tells enough,
+# and a checkout of CI's does not live to see a second one.
+hadoop_make_archive() {
+  local row
+  local -a lists=()
+  [[ "${CI:-}" != true ]] && yarn_ready nodemanager1 2>/dev/null && hdfs_ready datanode1 2>/dev/null || return 0
+  for row in "${HADOOP_DAEMONS[@]}"; do
+    lists+=("$CLUSTER_DIR/run/${row%% *}.classes")
+    [[ -r "${lists[-1]}" ]] || return 0
+  done
+  sort -u "${lists[@]}" >"$CLUSTER_DIR/run/classes"
+  say "hadoop: making an archive of its classes, once, for quicker starts"
+  "$hadoop_jdk/bin/java" "${HADOOP_FLAGS[@]}" -Xshare:dump -XX:SharedClassListFile="$CLUSTER_DIR/run/classes" \
+    -XX:SharedArchiveFile="$CLUSTER_DIR/run/new.jsa" -cp "$hadoop_lib/lib/*" >"$hadoop_lib/archive.log" 2>&1 || true
+  mv -f "$CLUSTER_DIR/run/new.jsa" "$hadoop_archive" || say "hadoop: no archive; see $hadoop_lib/archive.log"
 }
 
 # The commands hadoop, hdfs and yarn; the jars bring none.
