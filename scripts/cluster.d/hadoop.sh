@@ -65,7 +65,7 @@ hadoop_install() {
 hadoop_fetch() {
   local part=$hadoop_lib/lib.part webapp
   need mvn "it fetches Hadoop (Debian: apt-get install maven)"
-  say "hadoop: fetching $HADOOP_VERSION (90 MB, once)"
+  say "hadoop: fetching $HADOOP_VERSION (at most 90 MB, once)"
   rm -rf "$part"
   hadoop_differences
   JAVA_HOME=$1 mvn -B -q -ntp -Dstyle.color=never -f "$SCRIPTS/cluster.d/hadoop.pom.xml" \
@@ -86,7 +86,7 @@ hadoop_fetch() {
   mv "$part" "$hadoop_lib/lib"
 }
 
-# hadoop_configure JDK: settings and commands, for the network as it is. Written once per `up`, by the first service.
+# hadoop_configure JDK: settings and commands, for the network as it is.
 hadoop_configure() {
   local template
   hadoop_load
