@@ -141,24 +141,25 @@ final class Submit {
         checkFiles();
         String user = UserGroupInformation.getCurrentUser().getShortUserName();
         // The file system is another server: it works while the ResourceManager is asked.
-        FutureTask<Staged> staged = inBackground(this::stageShared);
+        FutureTask<Shared> shared = inBackground(this::stageShared);
         YarnClient yarn = YarnClient.createYarnClient();
         yarn.init(conf);
         yarn.start();
         YarnClientApplication application = connect(yarn);
-        check(yarn, application.getNewApplicationResponse().getMaximumResourceCapability());
-        step("check", "queue " + wanted.queue);
         ApplicationSubmissionContext context = application.getApplicationSubmissionContext();
         String id = context.getApplicationId().toString();
-        Staged shared = result(staged);
-        Path dir = shared.staging.appDir(id);
+        FutureTask<ContainerLaunchContext> staged = inBackground(() -> stage(result(shared), id, user));
+        Path dir;
         try {
-            context.setAMContainerSpec(stage(shared, dir, user));
-            step("stage", "binary " + (shared.binary.reused ? "reused" : "uploaded"));
+            check(yarn, application.getNewApplicationResponse().getMaximumResourceCapability());
+            step("check", "queue " + wanted.queue);
+            context.setAMContainerSpec(result(staged));
+            step("stage", "binary " + (result(shared).binary.reused ? "reused" : "uploaded"));
             fill(context);
             yarn.submitApplication(context);
+            dir = result(shared).staging.appDir(id);
         } catch (Exception e) {
-            shared.staging.discard(dir);
+            discard(shared, staged, id);
             throw e;
         }
         step("submit", "");
@@ -166,11 +167,11 @@ final class Submit {
                 "am_memory_mb", sizes.rounded(wanted.am.memory_mb),
                 "executor_memory_mb", sizes.rounded(wanted.executor.memory_mb)));
         out.flush();
-        sweep(yarn, shared);
+        sweep(yarn, result(shared));
     }
 
     /** Nobody waits for this any more. */
-    private void sweep(YarnClient yarn, Staged shared) {
+    private void sweep(YarnClient yarn, Shared shared) {
         try {
             new Sweep(shared.staging, System.currentTimeMillis()).run(app -> life(yarn, app),
                     new HashSet<>(Arrays.asList(shared.binary.sha256, shared.jar.sha256)));
@@ -218,38 +219,57 @@ final class Submit {
     }
 
     /** What is in place for any application. */
-    private static final class Staged {
+    private static final class Shared {
         final Staging staging;
         final Staging.Kept binary;
         final Staging.Kept jar;
 
-        Staged(Staging staging, Staging.Kept binary, Staging.Kept jar) {
+        Shared(Staging staging, Staging.Kept binary, Staging.Kept jar) {
             this.staging = staging;
             this.binary = binary;
             this.jar = jar;
         }
     }
 
-    private Staged stageShared() throws IOException {
+    private Shared stageShared() throws IOException {
         Staging staging = new Staging(wanted.staging, conf);
-        return new Staged(staging, staging.keep("bin", Staging.BINARY, 0755, wanted.binary),
+        return new Shared(staging, staging.keep("bin", Staging.BINARY, 0755, wanted.binary),
                 staging.keep("lib", Staging.JAR, 0644, wanted.jar));
     }
 
+    /** Nothing of an application that is not stays behind. */
+    private void discard(FutureTask<Shared> shared, FutureTask<?> staged, String id) {
+        try {
+            result(staged);
+        } catch (Exception e) {
+            Log.say("staging: " + Log.cause(e));
+        }
+        try {
+            Staging staging = result(shared).staging;
+            staging.discard(staging.appDir(id));
+        } catch (Exception e) {
+            Log.say(wanted.staging + ": " + Log.cause(e)); // then there is nothing to discard
+        }
+    }
+
     /** Puts the application's own files in place; returns how to start its master. */
-    private ContainerLaunchContext stage(Staged shared, Path dir, String user) throws Exception {
+    private ContainerLaunchContext stage(Shared shared, String id, String user) throws Exception {
         Staging staging = shared.staging;
+        Path dir = staging.appDir(id);
         staging.makeAppDir(dir);
-        List<Settings.Resource> executors = new ArrayList<>();
-        List<Settings.Resource> all = new ArrayList<>();
-        executors.add(shared.binary.resource);
+        // Most of the time for a file is spent waiting for the file system: all at once.
+        List<FutureTask<Settings.Resource>> for_executors = new ArrayList<>();
+        List<FutureTask<Settings.Resource>> for_driver = new ArrayList<>();
         for (Submission.Private file : wanted.privates) {
-            Settings.Resource resource = staging.write(dir, file.name, file.content);
-            (file.executors ? executors : all).add(resource);
+            (file.executors ? for_executors : for_driver)
+                    .add(inBackground(() -> staging.write(dir, file.name, file.content)));
         }
         for (String file : wanted.files) {
-            executors.add(staging.copy(dir, Submission.baseName(file), new File(file)));
+            for_executors.add(inBackground(() -> staging.copy(dir, Submission.baseName(file), new File(file))));
         }
+        List<Settings.Resource> executors = results(for_executors);
+        List<Settings.Resource> all = results(for_driver);
+        executors.add(shared.binary.resource);
         Settings settings = new Settings(user, dir.toString(), shared.binary.sha256, wanted.driver_args, executors,
                 sizes.rounded(wanted.am.memory_mb), sizes.rounded(wanted.executor.memory_mb));
         all.addAll(executors);
@@ -342,6 +362,14 @@ final class Submit {
         thread.setDaemon(true);
         thread.start();
         return task;
+    }
+
+    private static <T> List<T> results(List<FutureTask<T>> tasks) throws Exception {
+        List<T> results = new ArrayList<>();
+        for (FutureTask<T> task : tasks) {
+            results.add(result(task));
+        }
+        return results;
     }
 
     private static <T> T result(FutureTask<T> task) throws Exception {
