@@ -1,4 +1,9 @@
 //! Which executors are to run: slots, their generations, restarts with back-off, a failure budget per hour.
+//!
+//! The back-off of a slot grows with its failures, so that one bad place does not keep the others busy. With nobody
+//! left windows wait, and slots restart after the shortest back-off; that lasts for half of the budget. The other
+//! half is spent at the grown back-off, so that the job outlives two minutes in which nothing can start, and one
+//! whose executors end at once fails within a few minutes.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -42,8 +47,8 @@ struct Wanted {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Not to run before this time.
-    Resting { until_ms: Millis },
+    /// Failed at the one time, not to run before the other.
+    Resting { since_ms: Millis, until_ms: Millis },
     /// Ordered; not started yet, as far as is known.
     Ordered,
     /// Started; a session is expected.
@@ -78,7 +83,7 @@ impl Slots {
             let generation = self.next.get(&slot).copied().unwrap_or(Generation(0));
             self.slots.entry(slot).or_insert_with(|| Wanted {
                 generation,
-                phase: Phase::Resting { until_ms: now_ms },
+                phase: Phase::Resting { since_ms: now_ms, until_ms: now_ms },
                 backoff_ms: 0,
             });
         }
@@ -146,7 +151,7 @@ impl Slots {
         let doubled = (wanted.backoff_ms * 2).clamp(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
         wanted.backoff_ms = if lasted_ms >= HEALTHY_MS { BACKOFF_MIN_MS } else { doubled };
         wanted.generation = Generation(generation.0 + 1);
-        wanted.phase = Phase::Resting { until_ms: now_ms + wanted.backoff_ms };
+        wanted.phase = Phase::Resting { since_ms: now_ms, until_ms: now_ms + wanted.backoff_ms };
         self.changed = true;
         self.last_failure = how.to_owned();
         self.failures.push_back(now_ms);
@@ -197,7 +202,7 @@ impl Slots {
 
     pub(super) fn next_change(&self) -> Option<Millis> {
         let changes = self.slots.values().filter_map(|wanted| match wanted.phase {
-            Phase::Resting { until_ms } => Some(until_ms),
+            Phase::Resting { until_ms, .. } => Some(until_ms),
             Phase::Starting { since_ms } => Some(since_ms + OPEN_MS),
             Phase::Ordered | Phase::Open { .. } => None,
         });
@@ -208,10 +213,24 @@ impl Slots {
         self.slots.get_mut(&slot).filter(|wanted| wanted.generation == generation)
     }
 
+    /// With nobody left and no one on the way, nobody waits longer than the shortest back-off.
+    fn hurry(&mut self, now_ms: Millis) {
+        let nobody = self.slots.values().all(|wanted| matches!(wanted.phase, Phase::Resting { .. }));
+        if !nobody || self.failures_left(now_ms) < self.budget() / 2 {
+            return;
+        }
+        for wanted in self.slots.values_mut() {
+            if let Phase::Resting { since_ms, until_ms } = &mut wanted.phase {
+                *until_ms = (*since_ms + BACKOFF_MIN_MS).min(*until_ms);
+            }
+        }
+    }
+
     /// The complete target, if it differs from the last one.
     fn target(&mut self, now_ms: Millis) -> Option<Target> {
+        self.hurry(now_ms);
         for wanted in self.slots.values_mut() {
-            if matches!(wanted.phase, Phase::Resting { until_ms } if until_ms <= now_ms) {
+            if matches!(wanted.phase, Phase::Resting { until_ms, .. } if until_ms <= now_ms) {
                 wanted.phase = Phase::Ordered;
                 self.changed = true;
             }
