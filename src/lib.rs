@@ -5,6 +5,7 @@
 
 pub mod ids;
 pub mod clock;
+pub mod random;
 pub mod exit;
 pub mod logging;
 pub mod count;

@@ -1,5 +1,7 @@
 //! Synthetic posts: what a social stream looks like to the job, from a seed. Feeds the demo's producer.
 
+use crate::random::Random;
+
 /// The replaced producer's keywords, in its order: the first one a post contains is its key.
 pub(super) const KEYWORDS: [&str; 4] = ["Bitcoin", "Blockchain", "IoT", "5G"];
 
@@ -25,32 +27,23 @@ pub(super) struct Post {
 
 /// An endless stream of posts; subjects are Zipf-distributed, so the first keyword leads.
 pub(super) struct Posts {
-    state: u64,
+    random: Random,
     number: u64,
 }
 
 impl Posts {
     pub(super) fn with_seed(seed: u64) -> Self {
-        Self { state: seed, number: 0 }
-    }
-
-    /// splitmix64 (Steele, Lea, Flood 2014).
-    fn random(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        Self { random: Random::with_seed(seed), number: 0 }
     }
 
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[(self.random() % from.len() as u64) as usize]
+        from[self.random.below(from.len())]
     }
 
     /// A subject with probability proportional to 1, 1/2, 1/3, ...
     fn subject(&mut self) -> &'static str {
         const SHARES: u64 = 60 + 30 + 20 + 15 + 12;
-        let mut point = self.random() % SHARES;
+        let mut point = self.random.next_u64() % SHARES;
         for (rank, subject) in (1..).zip(SUBJECTS) {
             let share = 60 / rank;
             if point < share {
@@ -64,7 +57,7 @@ impl Posts {
     pub(super) fn next(&mut self) -> Post {
         self.number += 1;
         let (opening, subject, ending) = (self.pick(&OPENINGS), self.subject(), self.pick(&ENDINGS));
-        let (id, user) = (self.number, self.random() % 5_000);
+        let (id, user) = (self.number, self.random.next_u64() % 5_000);
         let json =
             format!(r#"{{"id":{id},"user":"user{user}","lang":"en","text":"{opening} {subject} {ending}"}}"#);
         Post { key: first_keyword(&json), json }

@@ -1,5 +1,7 @@
 //! The records: which keys, how often, which values. The same sequence every time.
 
+use spindle::random::Random;
+
 use crate::arguments::{Distribution, Stream};
 
 /// Bytes of a value.
@@ -9,7 +11,7 @@ const TEXT_BYTES: usize = 1 << 16;
 
 /// Gives out records.
 pub(crate) struct Records {
-    random: u64,
+    random: Random,
     keys: u32,
     /// For Zipf: the probability of this key or one before it.
     cumulative: Vec<f64>,
@@ -19,8 +21,8 @@ pub(crate) struct Records {
 
 impl Records {
     pub(crate) fn new(stream: &Stream) -> Self {
-        let mut random = 0x5eed;
-        let letter = |_| b'0' + (next(&mut random) % 75) as u8;
+        let mut random = Random::with_seed(0x5eed);
+        let letter = |_| b'0' + random.below(75) as u8;
         let text = (0..TEXT_BYTES).map(letter).collect();
         Self { random, keys: stream.keys, cumulative: cumulative(stream), text, key: String::new() }
     }
@@ -29,12 +31,12 @@ impl Records {
     pub(crate) fn next(&mut self) -> (&str, &[u8]) {
         use std::fmt::Write as _;
         let number = if self.cumulative.is_empty() {
-            next(&mut self.random) % u64::from(self.keys)
+            self.random.next_u64() % u64::from(self.keys)
         } else {
-            let at = (next(&mut self.random) >> 11) as f64 / (1u64 << 53) as f64;
+            let at = self.random.unit();
             self.cumulative.partition_point(|share| *share < at) as u64
         };
-        let from = next(&mut self.random) as usize % (TEXT_BYTES - VALUE_BYTES);
+        let from = self.random.below(TEXT_BYTES - VALUE_BYTES);
         self.key.clear();
         // Writing to a string does not fail.
         let _ = write!(self.key, "user-{number:07}");
@@ -54,13 +56,4 @@ fn cumulative(stream: &Stream) -> Vec<f64> {
     let mut shares: Vec<f64> = shares.collect();
     shares.iter_mut().for_each(|share| *share /= sum);
     shares
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use spindle::clock::Clock;
+use spindle::random::Random;
 
 use crate::job::{Job, Running};
 use crate::kafka::{Topic, brokers};
@@ -41,7 +42,7 @@ fn counts_are_exact_and_on_time_through_kills() {
     let name = topic.name.clone();
     let stream = thread::spawn(move || stream(seed, &name));
     let clock = Clock::start();
-    let faults = faults(&mut job, &mut Random(seed ^ 0x5eed), clock);
+    let faults = faults(&mut job, &mut Random::with_seed(seed ^ 0x5eed), clock);
     assert_eq!(faults, KILLS + FREEZES);
     println!("{faults} faults in {:?}", clock.monotonic());
     while !stream.is_finished() {
@@ -62,7 +63,7 @@ fn counts_are_exact_and_on_time_through_kills() {
 /// Kills and freezes at random moments, evenly over the slots. A frozen one is killed by the driver.
 fn faults(job: &mut Running, random: &mut Random, clock: Clock) -> usize {
     let mut freezes: Vec<bool> = (0..KILLS + FREEZES).map(|n| n < FREEZES).collect();
-    random.shuffle(&mut freezes);
+    shuffle(random, &mut freezes);
     let mut of_slot: BTreeMap<u32, usize> = BTreeMap::new();
     let mut hit: Vec<Pid> = Vec::new();
     let mean = STREAM / u32::try_from(KILLS + FREEZES).unwrap();
@@ -75,7 +76,7 @@ fn faults(job: &mut Running, random: &mut Random, clock: Clock) -> usize {
         };
         job.until("two executors, one to hit and one to go on", |seen| unhurt(seen).len() >= 2);
         let mut victims = unhurt(&job.seen);
-        random.shuffle(&mut victims);
+        shuffle(random, &mut victims);
         let faults_of = |slot: u32| of_slot.get(&slot).copied().unwrap_or(0);
         let (slot, pid): (u32, Pid) = *victims.iter().min_by_key(|(slot, _)| faults_of(*slot)).unwrap();
         *of_slot.entry(slot).or_default() += 1;
@@ -87,7 +88,7 @@ fn faults(job: &mut Running, random: &mut Random, clock: Clock) -> usize {
 
 /// Produces the stream, evenly over its time; returns what it holds.
 fn stream(seed: u64, topic: &str) -> Counts {
-    let mut random = Random(seed);
+    let mut random = Random::with_seed(seed);
     let properties = [("enable.idempotence", "true"), ("queue.buffering.max.messages", "200000")];
     let mut writer = Writer::with(&brokers(), topic, &properties);
     let odd: [&[u8]; 7] =
@@ -101,12 +102,12 @@ fn stream(seed: u64, topic: &str) -> Counts {
             }
         }
         let unit = random.unit();
-        match random.next() % 64 {
+        match random.next_u64() % 64 {
             // The second one last: windows with both are more than half of what may wait to be printed.
             _ if n == RECORDS / 3 || n == RECORDS / 3 * 2 => writer.key(Some(&[b'x'; LONG])),
             _ if n == RECORDS - 10 => writer.key(Some(&[b'y'; LONG])),
             0 | 1 => writer.key(None),
-            2 => writer.key(Some(odd[(random.next() % 7) as usize])),
+            2 => writer.key(Some(odd[random.below(7)])),
             // A long tail: few keys often, most of 2,000 seldom.
             _ => writer.key(Some(format!("key-{}", (unit * unit * unit * 2_000.0) as u32).as_bytes())),
         }
@@ -148,26 +149,9 @@ fn seed() -> u64 {
     }
 }
 
-/// SplitMix64, <https://prng.di.unimi.it/splitmix64.c>: small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// In `[0, 1)`.
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for n in (1..items.len()).rev() {
-            items.swap(n, (self.next() % (n as u64 + 1)) as usize);
-        }
+/// Fisher and Yates.
+fn shuffle<T>(random: &mut Random, items: &mut [T]) {
+    for n in (1..items.len()).rev() {
+        items.swap(n, random.below(n + 1));
     }
 }

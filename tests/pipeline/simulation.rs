@@ -8,7 +8,6 @@ mod judge;
 pub(crate) mod logs;
 mod network;
 mod process;
-mod random;
 mod reader;
 mod world;
 
@@ -16,9 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use spindle::driver::state::Settings;
+use spindle::random::Random;
 
 use logs::Logs;
-use random::Random;
 use world::{BEGIN_MS, Happening, World};
 
 /// Worlds per run of the test.
@@ -33,7 +32,7 @@ struct Run {
 }
 
 fn run(seed: u64, loud: bool) -> Run {
-    let mut random = Random::new(seed);
+    let mut random = Random::with_seed(seed);
     let slide_ms = if random.one_in(3) { 500 } else { 1_000 };
     let settings = Settings {
         attempt: 2,

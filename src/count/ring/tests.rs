@@ -4,17 +4,9 @@ use std::collections::BTreeMap;
 
 use super::super::table::KeyTable;
 use super::*;
+use crate::random::Random;
 
 type Counts = BTreeMap<Option<Vec<u8>>, u64>;
-
-/// splitmix64: enough randomness for a test, and the same everywhere.
-fn random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
 
 fn block(counts: &Counts) -> Vec<u8> {
     let mut table = KeyTable::with_seed(3);
@@ -27,14 +19,14 @@ fn block(counts: &Counts) -> Vec<u8> {
     table.take_block()
 }
 
-fn slide(state: &mut u64) -> Counts {
+fn slide(random: &mut Random) -> Counts {
     let mut counts = Counts::new();
-    for _ in 0..random(state) % 60 {
-        let key = match random(state) % 40 {
+    for _ in 0..random.below(60) {
+        let key = match random.below(40) {
             0 => None,
             1 => Some(Vec::new()),
             2 => Some(b"null".to_vec()),
-            n => Some(format!("k{}", n * (1 + random(state) % 3)).into_bytes()),
+            n => Some(format!("k{}", n * (1 + random.below(3))).into_bytes()),
         };
         *counts.entry(key).or_default() += 1;
     }
@@ -50,18 +42,18 @@ fn expected_ranking(window: &Counts, limit: usize) -> Vec<(Option<Vec<u8>>, u64)
 
 #[test]
 fn every_window_equals_a_recount_of_its_slides() {
-    let mut state = 42;
+    let mut random = Random::with_seed(42);
     let mut ring = Ring::with_seed(9);
     let mut history: Vec<(Millis, Counts)> = Vec::new();
     let mut end_ms = 1_000;
     for round in 0..400 {
-        end_ms += 1_000 * (1 + i64::from(random(&mut state).is_multiple_of(10)) * 3);
-        let (one, two) = (slide(&mut state), slide(&mut state));
+        end_ms += 1_000 * (1 + i64::from(random.one_in(10)) * 3);
+        let (one, two) = (slide(&mut random), slide(&mut random));
         let mut pairs = Pairs::default();
         ring.stage(&block(&one), &mut pairs).unwrap();
         ring.stage(&block(&two), &mut pairs).unwrap();
         let mut lost = Pairs::default();
-        ring.stage(&block(&slide(&mut state)), &mut lost).unwrap();
+        ring.stage(&block(&slide(&mut random)), &mut lost).unwrap();
         ring.drop_staged(lost);
         let mut both = one;
         two.into_iter().for_each(|(key, count)| *both.entry(key).or_default() += count);

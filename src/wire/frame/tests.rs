@@ -1,6 +1,7 @@
 //! Frames: what goes in comes out, and whatever else comes in is refused by name.
 
 use super::*;
+use crate::random::Random;
 
 fn encoded(kind: u8, payload: &[u8]) -> BytesMut {
     let mut bytes = BytesMut::new();
@@ -12,25 +13,8 @@ fn refusal(bytes: &[u8]) -> String {
     FrameCodec.decode_eof(&mut BytesMut::from(bytes)).unwrap_err().to_string()
 }
 
-/// Splitmix64 (Steele, Lea, Flood 2014): enough randomness for a test, the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    fn bytes(&mut self, length_max: usize) -> Vec<u8> {
-        (0..self.below(length_max + 1)).map(|_| self.next() as u8).collect()
-    }
+fn some_bytes(random: &mut Random, length_max: usize) -> Vec<u8> {
+    (0..random.below(length_max + 1)).map(|_| random.next_u64() as u8).collect()
 }
 
 #[test]
@@ -87,20 +71,20 @@ fn a_frame_too_long_is_neither_sent_nor_half_sent() {
 
 #[test]
 fn damage_of_any_kind_is_refused_and_never_makes_a_large_buffer() {
-    let mut random = Random(20_261_122);
+    let mut random = Random::with_seed(20_261_122);
     let (mut intact, mut refused, mut waiting) = (0, 0, 0);
     for round in 0..100_000 {
-        let original = encoded(random.next() as u8, &random.bytes(64));
+        let original = encoded(random.next_u64() as u8, &some_bytes(&mut random, 64));
         let mut bytes = original.to_vec();
         match round % 5 {
-            0 => bytes = random.bytes(64),
+            0 => bytes = some_bytes(&mut random, 64),
             1 => {
                 let bit = random.below(bytes.len() * 8);
                 bytes[bit / 8] ^= 1 << (bit % 8);
             }
             2 => bytes.truncate(random.below(bytes.len())),
             3 => {
-                let length = MAX_FRAME_BYTES as u64 + 1 + random.next() % (1 << 30);
+                let length = MAX_FRAME_BYTES as u64 + 1 + random.next_u64() % (1 << 30);
                 bytes[..4].copy_from_slice(&(length as u32).to_le_bytes());
             }
             _ => {}

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use spindle::driver::state::Facts;
 use spindle::ids::{Millis, Offset, Partition, TopicId};
-
-use super::random::Random;
+use spindle::random::Random;
 
 /// The keys that records have, by number. Few, so that ties are frequent.
 pub(crate) const KEYS: [Option<&[u8]>; 8] =

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use spindle::count::KeyTable;
 use spindle::executor::state::{Block, Input, Part, ReaderOrder};
 use spindle::ids::{Millis, Offset, Partition, Position};
+use spindle::random::Random;
 use spindle::wire::message::{Range, Reading};
 
 use super::logs::{KEYS, Log, Logs};
-use super::random::Random;
 
 /// One thread.
 #[derive(Debug)]

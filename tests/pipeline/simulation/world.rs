@@ -8,11 +8,11 @@ use std::io::Write as _;
 use spindle::driver::state::{Effect, Input, Outcome, Settings, Start, State};
 use spindle::ids::{CutNumber, Generation, Millis, Partition, Position, Session, Slot};
 use spindle::launch::Target;
+use spindle::random::Random;
 use spindle::wire::message::{ToDriver, ToExecutor};
 
 use super::logs::Logs;
 use super::process::{Mail, Process};
-use super::random::Random;
 use crate::oracle::Oracle;
 
 /// When every world begins: no multiple of any slide.
