@@ -64,10 +64,11 @@ pub enum Launcher {
 }
 
 impl Launcher {
-    /// Makes exactly these generations run. Returns at once; what happens is told by [`LaunchEvent`]s.
+    /// Makes exactly these generations run, unless a higher order has come before. Returns at once; what happens is
+    /// told by [`LaunchEvent`]s.
     pub fn converge(&mut self, target: &Target) {
         match self {
-            Self::Local(local) => local.converge(&target.slots),
+            Self::Local(local) => local.converge(target),
             Self::Shim(shim) => shim.converge(target),
         }
     }

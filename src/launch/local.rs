@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time;
 
-use super::LaunchEvent;
+use super::{LaunchEvent, Target};
 use crate::ids::{Generation, Slot};
 use crate::metrics::ExitClass;
 
@@ -39,6 +39,8 @@ pub struct LocalCommand {
 pub struct LocalLauncher {
     command: LocalCommand,
     events: mpsc::UnboundedSender<LaunchEvent>,
+    /// The highest order that has come.
+    revision: u64,
     running: BTreeMap<(Slot, Generation), Running>,
 }
 
@@ -53,10 +55,14 @@ impl LocalLauncher {
     /// Nothing runs yet. Must be used on the thread that lives as long as the driver: when the thread that
     /// started a child ends, the kernel takes that for its parent's end.
     pub fn new(command: LocalCommand, events: mpsc::UnboundedSender<LaunchEvent>) -> Self {
-        Self { command, events, running: BTreeMap::new() }
+        Self { command, events, revision: 0, running: BTreeMap::new() }
     }
 
-    pub(super) fn converge(&mut self, slots: &[(Slot, Generation)]) {
+    pub(super) fn converge(&mut self, Target { revision, slots }: &Target) {
+        if *revision < self.revision {
+            return;
+        }
+        self.revision = *revision;
         self.running.retain(|running, process| slots.contains(running) && !process.ended.is_finished());
         for &(slot, generation) in slots {
             if !self.running.contains_key(&(slot, generation)) {
@@ -144,5 +150,33 @@ fn in_words(status: ExitStatus) -> String {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("killed by signal {signal}"),
         (None, None) => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(revision: u64, slots: &[u32]) -> Target {
+        let slots = slots.iter().map(|slot| (Slot(*slot), Generation(0))).collect();
+        Target { revision, slots }
+    }
+
+    #[tokio::test]
+    async fn an_older_order_ends_and_starts_nothing() {
+        let args = ["-c", "exec sleep 60", "sh"].map(str::to_owned).to_vec();
+        let command = LocalCommand { program: "/bin/sh".into(), args, env: BTreeMap::new() };
+        let (events, mut told) = mpsc::unbounded_channel();
+        let mut launcher = LocalLauncher::new(command, events);
+        launcher.converge(&target(2, &[0]));
+        launcher.converge(&target(1, &[1]));
+        launcher.converge(&target(2, &[0]));
+        launcher.converge(&target(3, &[]));
+        assert_eq!(told.recv().await, Some(LaunchEvent::Started(Slot(0), Generation(0), None)));
+        let Some(LaunchEvent::Exited { slot, class, .. }) = told.recv().await else {
+            panic!("nothing else starts")
+        };
+        assert_eq!((slot, class), (Slot(0), ExitClass::Stopped));
+        launcher.finish().await.unwrap();
     }
 }
