@@ -342,7 +342,10 @@ impl Observer {
                 "state takes more than 70 % of driver.memory; at 95 % the job ends: raise driver.memory"
             ),
             Event::SlidesSkipped(slides) => {
-                tracing::warn!(slides, "cuts came late; their records are in the slide after");
+                tracing::warn!(
+                    slides,
+                    "cuts came late; the records of these slides are in the one after, their windows hold none or are not printed"
+                );
             }
         }
     }

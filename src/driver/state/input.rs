@@ -222,7 +222,8 @@ pub enum Event {
         /// The limit.
         limit: usize,
     },
-    /// Cuts were missed; their slides stay empty.
+    /// So many ends passed without a cut of their own: their records are in the slide after. The newest of them, at
+    /// most a window length, are printed with an empty newest slide, older ones are not printed.
     SlidesSkipped(u64),
 }
 

@@ -147,15 +147,16 @@ impl State {
     }
 
     /// Ends the slide on every session at once. Ends that have passed before get no records: those read
-    /// meanwhile are in this cut's answers.
+    /// meanwhile are in this cut's answers. Those within a window length are shown, older ones are not.
     fn cut(&mut self, now_ms: Millis, next_end: Millis) {
         let slide_ms = self.settings.slide_ms;
         let end_ms = (now_ms.div_euclid(slide_ms) * slide_ms).max(next_end);
         let earliest = next_end.max(end_ms - self.settings.length_ms);
         let skipped: Vec<_> =
             (0..).map(|n| earliest + n * slide_ms).take_while(|end| *end < end_ms).collect();
-        if !skipped.is_empty() {
-            self.out.push(Effect::Event(Event::SlidesSkipped(skipped.len() as u64)));
+        let passed = ((end_ms - next_end) / slide_ms).unsigned_abs();
+        if passed > 0 {
+            self.out.push(Effect::Event(Event::SlidesSkipped(passed)));
         }
         let cut = self.slides.next_cut();
         self.slides.last_cut = cut;
