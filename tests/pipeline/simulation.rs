@@ -1,7 +1,7 @@
 //! Ten thousand small worlds with faults: production driver and executor states, judged by the oracle.
 //!
 //! A failing seed is run again alone with `SPINDLE_SEED=<seed> cargo test --release --test pipeline simulation`,
-//! which also says what the driver did and what was done to it.
+//! which also says what the driver did and what was done to it. `SPINDLE_SEEDS=<count>` runs more worlds, or fewer.
 
 mod faults;
 mod judge;
@@ -20,7 +20,7 @@ use spindle::random::Random;
 use logs::Logs;
 use world::{BEGIN_MS, Happening, World};
 
-/// Worlds per run of the test.
+/// Worlds per run of the test, unless told otherwise.
 const SEEDS: u64 = 10_000;
 
 /// What a world came to.
@@ -86,15 +86,22 @@ fn run_all(seeds: u64) -> Vec<Run> {
     })
 }
 
+/// A number in the environment.
+fn given(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is a number, not {value}")))
+}
+
 #[test]
 fn every_record_is_counted_once_whatever_fails() {
-    if let Some(seed) = std::env::var("SPINDLE_SEED").ok().and_then(|seed| seed.parse().ok()) {
+    if let Some(seed) = given("SPINDLE_SEED") {
         run(seed, true);
         return;
     }
-    let runs = run_all(SEEDS);
+    let seeds = given("SPINDLE_SEEDS").unwrap_or(SEEDS);
+    let runs = run_all(seeds);
     let with = |part: &str| runs.iter().filter(|run| run.outcome.contains(part)).count();
-    assert!(runs.iter().map(|run| run.records).sum::<u64>() > SEEDS * 100, "worlds hold records");
+    assert!(runs.iter().map(|run| run.records).sum::<u64>() > seeds * 100, "worlds hold records");
     assert!(with("clean: true") > runs.len() / 2, "most worlds recover and stop");
     assert!(with("clean: false") > 0 && with("Failed") > 0, "some are cut short, some lose data");
 }

@@ -18,7 +18,7 @@ impl World {
         if self.phase != Phase::Faults {
             return;
         }
-        let kind = self.random.below(20);
+        let kind = self.random.below(21);
         self.record(&("fault", kind));
         match kind {
             0 | 1 => self.with_process(|world, number| world.die(number, "killed".into())),
@@ -48,7 +48,8 @@ impl World {
             15 => self.lose_offsets(),
             16 => self.commits_fail = !self.commits_fail,
             17 => self.starts_fail = !self.starts_fail,
-            18 => self.haunt(),
+            18 => self.starts_hang = !self.starts_hang,
+            19 => self.haunt(),
             _ => self.stop_early(),
         }
         let delay_ms = self.some_ms(300, 5_000);
@@ -174,7 +175,7 @@ impl World {
             return;
         }
         self.phase = Phase::Recovery(self.now_ms);
-        (self.commits_fail, self.starts_fail) = (false, false);
+        (self.commits_fail, self.starts_fail, self.starts_hang) = (false, false, false);
         for process in &mut self.processes {
             (process.duplicate, process.falsify) = (false, None);
             process.speed = 400;

@@ -185,6 +185,8 @@ impl World {
             self.after(delay_ms, Happening::Driver(Input::Launched(slot, generation)));
             if self.starts_fail && self.random.one_in(2) {
                 self.die(number, "exec failed".into());
+            } else if self.starts_hang && self.random.one_in(2) {
+                self.record(&("never connects", slot, generation));
             } else {
                 let delay_ms = self.some_ms(20, 700);
                 self.after(delay_ms, Happening::Connect(number));

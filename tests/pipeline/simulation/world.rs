@@ -82,6 +82,7 @@ pub(crate) struct World {
     pub(crate) losses: u64,
     pub(crate) commits_fail: bool,
     pub(crate) starts_fail: bool,
+    pub(crate) starts_hang: bool,
     pub(crate) cores: u32,
     pub(crate) slow: bool,
     /// The highest order that the launcher has seen.
@@ -140,6 +141,7 @@ impl World {
             losses: 0,
             commits_fail: false,
             starts_fail: false,
+            starts_hang: false,
             cores,
             slow,
             revision: 0,
