@@ -5,15 +5,18 @@ use crate::config::KeyRule;
 use crate::source::ClientSettings;
 use crate::wire::message::Reading;
 
-fn state(cores: u32) -> State {
-    let welcome = Welcome {
+fn welcome(cores: u32) -> Welcome {
+    Welcome {
         client: ClientSettings { properties: Vec::new(), max_rate_per_partition: 0 },
         key: KeyRule::Record,
         cores,
         alive_ms: 1_000,
         orphan_ms: 20_000,
-    };
-    State::new(&welcome, 0)
+    }
+}
+
+fn state(cores: u32) -> State {
+    State::new(&welcome(cores), 0)
 }
 
 fn partition(number: i32) -> Partition {
@@ -94,7 +97,7 @@ fn a_release_is_one_order_with_its_cut_in_the_owning_thread() {
     let mut state = state(2);
     assign(&mut state, &[0, 1, 2]);
     assert_eq!(short(&cut(&mut state, 5, &[1])), ["0:cut 5", "1:cut 5 release 1"]);
-    assert_eq!(short(&assign(&mut state, &[7])), ["1:assign 7"]);
+    assert_eq!(short(&assign(&mut state, &[7, 8])), ["1:assign 7,8"]);
 }
 
 #[test]
@@ -132,8 +135,17 @@ fn a_part_that_is_not_owed_ends_the_process() {
         cut(&mut state, 6, &[]);
         let effects = answer(&mut state, thread, number, vec![], vec![]);
         assert!(short(&effects)[0].starts_with("exit 12: "), "{effects:?}");
-        assert_eq!(short(&state.step(0, Input::Tick)), [""; 0]);
+        assert_eq!(short(&state.step(1_000, Input::Tick)), [""; 0]);
     }
+}
+
+#[test]
+fn a_thread_leaves_no_cut_out() {
+    let mut state = state(1);
+    (5..=7).for_each(|number| drop(cut(&mut state, number, &[])));
+    assert_eq!(short(&answer(&mut state, 0, 5, vec![], vec![])), ["delta 5:  records 0 unkeyed 1"]);
+    let gap = answer(&mut state, 0, 7, vec![], vec![]);
+    assert_eq!(short(&gap), ["exit 12: reading thread 0 answered cut 7, which it does not owe"]);
 }
 
 #[test]
@@ -146,6 +158,8 @@ fn a_driver_that_breaks_the_protocol_is_left() {
     assert!(short(&cut(&mut gap, 7, &[]))[0].starts_with("exit 11: "));
     let mut foreign = state(1);
     assert!(short(&cut(&mut foreign, 5, &[3]))[0].starts_with("exit 11: "));
+    let second = state(1).step(0, Input::Message(ToExecutor::Welcome(Box::new(welcome(1)))));
+    assert_eq!(short(&second), ["exit 11: the driver broke the protocol: a second welcome"]);
 }
 
 #[test]
