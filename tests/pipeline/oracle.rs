@@ -27,14 +27,14 @@ pub(crate) struct Oracle {
     pub(crate) top: usize,
     /// Where the next range must begin.
     pub(crate) next: BTreeMap<Partition, Offset>,
-    /// Where it may begin instead, because offsets were lost.
-    jumps: BTreeMap<Partition, Offset>,
+    /// Where it may begin instead, because offsets were lost, in this order.
+    jumps: BTreeMap<Partition, VecDeque<Offset>>,
     /// The leader epoch that was read last.
     epochs: BTreeMap<Partition, i32>,
     /// Until when it is known which topic a partition belongs to.
     known_ms: BTreeMap<Partition, Millis>,
-    /// Partitions of which a loss was told since they were read last.
-    told: BTreeSet<Partition>,
+    /// Losses told of partitions that have not been read behind them yet, with the log's epoch at that time.
+    told: BTreeMap<Partition, Vec<i32>>,
     printed: BTreeMap<Partition, Offset>,
     committed: BTreeMap<Partition, Offset>,
     committing: BTreeMap<Partition, Offset>,
@@ -59,7 +59,7 @@ impl Oracle {
             jumps: BTreeMap::new(),
             epochs: BTreeMap::new(),
             known_ms: BTreeMap::new(),
-            told: BTreeSet::new(),
+            told: BTreeMap::new(),
             printed: BTreeMap::new(),
             committed: BTreeMap::new(),
             committing: BTreeMap::new(),
@@ -122,8 +122,8 @@ impl Oracle {
         if recreated {
             self.known_ms.insert(partition.clone(), now_ms);
         }
-        self.jumps.insert(partition.clone(), *resumed);
-        self.told.insert(partition.clone());
+        self.jumps.entry(partition.clone()).or_default().push_back(*resumed);
+        self.told.entry(partition.clone()).or_default().push(log.epoch());
     }
 
     fn cut(&mut self, number: CutNumber, logs: &Logs) {
@@ -140,7 +140,8 @@ impl Oracle {
         let mut expected = Counts::default();
         for (partition, from, until) in &report.ranges {
             if *from != self.next[partition] {
-                let jump = self.jumps.remove(partition);
+                let jumps = self.jumps.entry(partition.clone()).or_default();
+                let jump = std::iter::from_fn(|| jumps.pop_front()).find(|resumed| resumed == from);
                 assert_eq!(jump, Some(*from), "{partition} goes on at {}", self.next[partition]);
             }
             self.next.insert(partition.clone(), until.offset);
@@ -148,8 +149,9 @@ impl Oracle {
             let log = &logs.logs[partition];
             if until.offset > *from {
                 let before = self.epochs.insert(partition.clone(), until.leader_epoch).unwrap_or(-1);
-                // What is read for the first time may have been read before the loss and come out after it.
-                let told = before >= 0 && until.leader_epoch > before && self.told.remove(partition);
+                // What was read before the loss may come out after it was told.
+                let tellings = self.told.entry(partition.clone()).or_default();
+                let told = tellings.extract_if(.., |epoch| *epoch <= until.leader_epoch).count() > 0;
                 let cut = log.was_cut_below(*from, before, until.leader_epoch);
                 assert!(told || !cut, "{partition} was cut off below {from}, and nobody said so");
             }

@@ -8,8 +8,8 @@ use super::network::FALSIFICATIONS;
 use super::process::Mail;
 use super::world::{Happening, Phase, World, ghost};
 
-/// How long after the last fault windows may still be late or incomplete: a time-out, the longest back-off, a
-/// start, a window.
+/// How long after the last fault windows may still be late or incomplete: a start that never connects, the longest
+/// back-off, a start, a window.
 const RECOVERY_MS: Millis = 90_000;
 
 impl World {

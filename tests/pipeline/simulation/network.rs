@@ -41,6 +41,14 @@ impl World {
         self.at(at_ms, Happening::Mail(number, mail));
     }
 
+    /// What the driver's loop does besides its state.
+    pub(crate) fn alive(&mut self) {
+        if !self.stalled {
+            self.live.clone().into_iter().for_each(|session| self.send(session, &ToExecutor::Alive));
+        }
+        self.after(self.settings.timeout_ms, Happening::Alive);
+    }
+
     /// An executor's side of a link.
     fn put(&mut self, number: usize, arrival: Arrival) {
         let delay_ms = self.some_ms(0, 40);

@@ -37,6 +37,8 @@ pub(crate) enum Happening {
     Launch(Target),
     Facts(u64),
     LookAround,
+    /// The driver says to everyone that it lives.
+    Alive,
     Grow,
     Fault,
     /// A fault is over.
@@ -169,6 +171,7 @@ impl World {
         self.after(0, Happening::Wake(0));
         self.after(1, Happening::Grow);
         self.after(2_500, Happening::LookAround);
+        self.after(self.settings.timeout_ms, Happening::Alive);
         while self.outcome.is_none() {
             let ((at_ms, _), happening) =
                 self.events.pop_first().expect("the driver always wants to be woken");
@@ -206,6 +209,7 @@ impl World {
             Happening::Launch(target) => self.launch(&target),
             Happening::Facts(look) => self.facts(look),
             Happening::LookAround => self.look_around(),
+            Happening::Alive => self.alive(),
             Happening::Grow => self.grow(),
             Happening::Fault => self.fault(),
             Happening::LeaderBack(partition) => self.leader_back(&partition),
