@@ -157,7 +157,9 @@ impl State {
     /// Judges silence and lateness.
     fn tick(&mut self, now_ms: Millis) {
         for (session, reason) in self.sessions.overdue(now_ms, &self.settings, &self.slides) {
-            self.end(now_ms, session, reason);
+            if !self.sessions.grant_grace(session, now_ms) {
+                self.end(now_ms, session, reason);
+            }
         }
         for (slot, generation) in self.slots.never_opened(now_ms) {
             let how = "no session within the start time-out".to_owned();

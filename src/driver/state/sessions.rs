@@ -10,6 +10,9 @@ use crate::ids::{CutNumber, Generation, Millis, Partition, Session, Slot};
 /// A session that alone owes a cut, so that nobody else shows it could be answered, gets so many times the
 /// straggler's time.
 const ALONE_FACTOR: Millis = 6;
+/// A session that is overdue after a stall of the driver is judged so much later, once: what it has said may still
+/// wait in the driver's sockets. Milliseconds.
+const GRACE_MS: Millis = 200;
 
 /// One live session.
 #[derive(Debug)]
@@ -24,6 +27,10 @@ pub(super) struct Live {
     pub draining: bool,
     heard_ms: Millis,
     opened_ms: Millis,
+    /// Whether the driver was stalled since it heard the session last.
+    stalled: bool,
+    /// Not to be judged before, because of [`GRACE_MS`]; until it is heard again.
+    grace_ms: Option<Millis>,
 }
 
 /// One unanswered cut.
@@ -72,6 +79,7 @@ impl Sessions {
     pub(super) fn heard(&mut self, session: Session, now_ms: Millis) {
         if let Some(live) = self.live.get_mut(&session) {
             live.heard_ms = live.heard_ms.max(now_ms);
+            (live.stalled, live.grace_ms) = (false, None);
         }
     }
 
@@ -101,7 +109,20 @@ impl Sessions {
         for live in self.live.values_mut() {
             live.heard_ms += stalled_ms;
             live.owed.iter_mut().for_each(|owed| owed.sent_ms += stalled_ms);
+            live.stalled |= stalled_ms > 0;
+            live.grace_ms = live.grace_ms.map(|grace_ms| grace_ms + stalled_ms);
         }
+    }
+
+    /// Has the session judged a little later if a stall may be to blame, once; returns whether it is. A stall may have
+    /// begun right after the driver's last step, so that the part that is forgiven ends just when time is up.
+    pub(super) fn grant_grace(&mut self, session: Session, now_ms: Millis) -> bool {
+        let Some(live) = self.live.get_mut(&session).filter(|live| live.stalled && live.grace_ms.is_none())
+        else {
+            return false;
+        };
+        live.grace_ms = Some(now_ms + GRACE_MS);
+        true
     }
 
     /// Sessions whose time is up, with the reason.
@@ -112,6 +133,9 @@ impl Sessions {
         slides: &Slides,
     ) -> Vec<(Session, EndReason)> {
         let judged = self.live.iter().filter_map(|(session, live)| {
+            if live.grace_ms.is_some_and(|grace_ms| now_ms < grace_ms) {
+                return None;
+            }
             if now_ms >= live.heard_ms + settings.timeout_ms {
                 return Some((*session, EndReason::Silent));
             }
@@ -123,11 +147,13 @@ impl Sessions {
 
     /// When the next session's time is up, if nothing more is heard.
     pub(super) fn next_judgement(&self, settings: &Settings, slides: &Slides) -> Option<Millis> {
-        let due = self.live.values().flat_map(|live| {
-            let owed = live.owed.front().map(|owed| owed.due_ms(settings, slides));
-            [Some(live.heard_ms + settings.timeout_ms), owed]
+        let due = self.live.values().map(|live| {
+            let silent_ms = live.heard_ms + settings.timeout_ms;
+            let owed_ms = live.owed.front().map(|owed| owed.due_ms(settings, slides));
+            let due_ms = owed_ms.map_or(silent_ms, |owed_ms| owed_ms.min(silent_ms));
+            live.grace_ms.map_or(due_ms, |grace_ms| grace_ms.max(due_ms))
         });
-        due.flatten().min()
+        due.min()
     }
 
     /// Memory held in staged counts, bytes.
@@ -157,6 +183,8 @@ impl State {
             draining: false,
             heard_ms: now_ms,
             opened_ms: now_ms,
+            stalled: false,
+            grace_ms: None,
         };
         self.sessions.live.insert(session, live);
         self.partitions.unsettle();
