@@ -52,6 +52,8 @@ pub struct Observer {
     places: BTreeMap<Slot, (Generation, Place)>,
     /// Why executors have no container yet.
     waiting: Option<String>,
+    /// The newest window when an executor was last killed for its memory, and how that was said.
+    over_memory: Option<(Millis, String)>,
     partitions: BTreeMap<Partition, PartitionMetrics>,
     /// Records not counted yet and the age of the oldest, by partition.
     lags: BTreeMap<Partition, (u64, Duration)>,
@@ -100,6 +102,7 @@ impl Observer {
             window_json: None,
             places: BTreeMap::new(),
             waiting: None,
+            over_memory: None,
             partitions: BTreeMap::new(),
             lags: BTreeMap::new(),
             unread_slides: BTreeMap::new(),
@@ -151,8 +154,12 @@ impl Observer {
         }
     }
 
-    pub(super) fn exited(&self, class: ExitClass) {
+    pub(super) fn exited(&mut self, class: ExitClass, how: &str) {
         self.metrics.executor_exited(class);
+        if class == ExitClass::Memory {
+            let seen_ms = self.status.window.map_or(self.status.since_ms, |window| window.end_ms);
+            self.over_memory = Some((seen_ms, how.to_owned()));
+        }
     }
 
     /// A cut goes out.

@@ -173,11 +173,11 @@ impl Driver {
                 self.step(Input::Launched(slot, generation))
             }
             LaunchEvent::Exited { slot, generation, class, how, host } => {
-                self.observer.exited(class);
+                self.observer.exited(class, &how);
                 if let Some(host) = host {
                     self.launcher.failed_on(slot, host);
                 }
-                self.step(Input::Exited { slot, generation, how })
+                self.step(Input::Exited { slot, generation, how, to_blame: class.is_to_blame() })
             }
             LaunchEvent::Waiting(why) => {
                 self.observer.waiting(why);

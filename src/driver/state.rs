@@ -84,7 +84,12 @@ impl State {
             Input::Counts(session, counts) => self.counts(now_ms, session, counts),
             Input::Delta(session, delta) => self.delta(now_ms, session, delta),
             Input::Launched(slot, generation) => self.slots.launched(slot, generation, now_ms),
-            Input::Exited { slot, generation, how } => self.exited(now_ms, slot, generation, how),
+            Input::Exited { slot, generation, how, to_blame } => {
+                self.exited(now_ms, slot, generation, how);
+                if !to_blame {
+                    self.slots.excuse(slot, generation);
+                }
+            }
             Input::Scale(executors) => self.slots.scale(executors, now_ms),
             Input::Committed { taken } => self.committed(taken),
             Input::Stop { deadline_ms } => self.stop(deadline_ms),

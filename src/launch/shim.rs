@@ -264,11 +264,12 @@ fn told(message: FromShim) -> Option<LaunchEvent> {
         )),
         FromShim::Exited { slot, generation, host, class, code, diagnostics } => {
             let class = ExitClass::ALL.iter().copied().find(|known| known.as_str() == class);
+            let class = class.unwrap_or(ExitClass::Other);
             Some(LaunchEvent::Exited {
                 slot: Slot(slot),
                 generation: Generation(generation),
-                class: class.unwrap_or(ExitClass::Other),
-                how: in_words(code, &diagnostics),
+                class,
+                how: in_words(class, code, &diagnostics),
                 host,
             })
         }
@@ -292,10 +293,11 @@ fn told(message: FromShim) -> Option<LaunchEvent> {
 }
 
 /// One line of YARN's words, which may be a page with a stack trace.
-fn in_words(code: i32, diagnostics: &str) -> String {
+fn in_words(class: ExitClass, code: i32, diagnostics: &str) -> String {
+    let remedy = if class == ExitClass::Memory { "; raise executors.memory" } else { "" };
     match diagnostics.lines().map(str::trim).find(|line| !line.is_empty()) {
-        Some(line) => format!("exit status {code}: {line}"),
-        None => format!("exit status {code}"),
+        Some(line) => format!("exit status {code}: {line}{remedy}"),
+        None => format!("exit status {code}{remedy}"),
     }
 }
 

@@ -84,3 +84,10 @@ label_values! {
         Other = "other",
     }
 }
+
+impl ExitClass {
+    /// Whether such an end says something of the executor, and not only of the place where it ran.
+    pub fn is_to_blame(self) -> bool {
+        !matches!(self, Self::Preempted | Self::NodeLost | Self::Disk)
+    }
+}

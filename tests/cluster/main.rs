@@ -14,6 +14,7 @@ mod job;
 #[allow(dead_code, reason = "each test program uses a part")]
 mod produce;
 mod kafka;
+mod cluster;
 mod source;
 #[expect(clippy::print_stdout, reason = "says its seed and what it measured")]
 mod kills;
@@ -25,3 +26,4 @@ mod broker;
 mod orphans;
 mod login;
 mod transactions;
+mod yarn;

@@ -140,6 +140,22 @@ fn only_main_exits_the_process() {
     }));
 }
 
+#[test]
+fn exit_codes_of_containers_are_the_same_in_rust_and_java() {
+    let files = tracked_files();
+    let numbers = |path: &str| -> Vec<String> {
+        let file = files.iter().find(|file| file.path == path).unwrap_or_else(|| panic!("{path} is there"));
+        let number = |line: &str| Some(line.split_once(" = ")?.1.trim_end_matches(';').to_owned());
+        let numbers = file.text.lines().filter_map(number);
+        let of_containers =
+            numbers.filter(|number| number.parse().is_ok_and(|code: u8| (10..20).contains(&code)));
+        of_containers.collect()
+    };
+    let (rust, java) = (numbers("src/exit.rs"), numbers("yarn/src/main/java/spindle/yarn/ExitCode.java"));
+    assert_eq!(rust.len(), 10, "{rust:?}");
+    assert!(java.len() > 3 && java.iter().all(|code| rust.contains(code)), "{java:?}, known: {rust:?}");
+}
+
 /// Fails with every violation, one a line.
 fn hold(violations: impl IntoIterator<Item = String>) {
     let violations: Vec<String> = violations.into_iter().collect();

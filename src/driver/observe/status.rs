@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Observer;
 use crate::driver::state::State;
-use crate::ids::{Generation, Session, Slot};
+use crate::ids::{Generation, Millis, Session, Slot};
 use crate::launch::Place;
 use crate::web::{ExecutorStatus, Lag, Process, Role, Snapshot};
+
+/// How long it is shown that an executor was killed for its memory, milliseconds.
+const OVER_MEMORY_SHOWN_MS: Millis = 600_000;
 
 impl Observer {
     /// An executor was started in a container.
@@ -81,6 +84,9 @@ impl Observer {
         if running < wanted {
             attention.push(format!("{running} of {wanted} executors run"));
         }
+        let newest_ms = self.status.window.map_or(self.status.since_ms, |window| window.end_ms);
+        let over = self.over_memory.iter().filter(|(seen_ms, _)| newest_ms < seen_ms + OVER_MEMORY_SHOWN_MS);
+        attention.extend(over.map(|(_, how)| format!("an executor used more memory than it has: {how}")));
         attention.extend(self.waiting.clone().filter(|_| running < wanted));
         if !self.status.unread.is_empty() {
             attention.push(format!("{} partitions cannot be read", self.status.unread.len()));

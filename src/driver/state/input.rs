@@ -101,6 +101,8 @@ pub enum Input {
         generation: Generation,
         /// How, in words.
         how: String,
+        /// Whether it is to blame: a node that was lost or a container that was preempted is nobody's failure.
+        to_blame: bool,
     },
     /// So many executors are wanted from now on.
     Scale(u32),

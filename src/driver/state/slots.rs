@@ -32,7 +32,7 @@ pub(super) struct Slots {
     /// of the first one could pass for the second.
     next: BTreeMap<Slot, Generation>,
     wanted: u32,
-    failures: VecDeque<Millis>,
+    failures: VecDeque<(Millis, Slot, Generation)>,
     last_failure: String,
     revision: u64,
     changed: bool,
@@ -154,18 +154,30 @@ impl Slots {
         wanted.phase = Phase::Resting { since_ms: now_ms, until_ms: now_ms + wanted.backoff_ms };
         self.changed = true;
         self.last_failure = how.to_owned();
-        self.failures.push_back(now_ms);
+        self.failures.push_back((now_ms, slot, generation));
         if surplus {
             self.retired(slot);
         }
-        while self.failures.front().is_some_and(|&failed_ms| failed_ms + BUDGET_WINDOW_MS <= now_ms) {
+        while self.failures.front().is_some_and(|&(failed_ms, ..)| failed_ms + BUDGET_WINDOW_MS <= now_ms) {
             self.failures.pop_front();
+        }
+    }
+
+    /// Takes back a failure that turns out to be its place's: often the silence comes first, its cause later.
+    pub(super) fn excuse(&mut self, slot: Slot, generation: Generation) {
+        self.failures.retain(|&(_, failed, of)| (failed, of) != (slot, generation));
+        if let Some(next) = self.of(slot, Generation(generation.0 + 1)) {
+            next.backoff_ms = next.backoff_ms.min(BACKOFF_MIN_MS);
+            if let Phase::Resting { since_ms, until_ms } = &mut next.phase {
+                *until_ms = (*until_ms).min(*since_ms + BACKOFF_MIN_MS);
+            }
         }
     }
 
     /// Failures the budget still allows.
     pub(super) fn failures_left(&self, now_ms: Millis) -> u32 {
-        let recent = self.failures.iter().filter(|&&failed_ms| failed_ms + BUDGET_WINDOW_MS > now_ms).count();
+        let recent =
+            self.failures.iter().filter(|&&(failed_ms, ..)| failed_ms + BUDGET_WINDOW_MS > now_ms).count();
         self.budget().saturating_sub(u32::try_from(recent).unwrap_or(u32::MAX))
     }
 

@@ -98,7 +98,10 @@ async fn what_becomes_of_executors_is_told_and_a_failed_host_avoided() {
         .await;
     let exited = events.recv().await.unwrap();
     let LaunchEvent::Exited { class, how, host, .. } = exited else { panic!("{exited:?}") };
-    assert_eq!((class, how.as_str()), (ExitClass::Memory, "exit status -104: beyond physical memory limits"));
+    assert_eq!(
+        (class, how.as_str()),
+        (ExitClass::Memory, "exit status -104: beyond physical memory limits; raise executors.memory")
+    );
     launcher.failed_on(Slot(1), host.unwrap());
     launcher.converge(&target(1, &[(1, 1)]));
     assert_eq!(script.hear().await["slots"][0]["avoid"][0], "nm2");

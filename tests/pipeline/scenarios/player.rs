@@ -123,7 +123,7 @@ impl Player {
             }
             "exited" => {
                 let (slot, generation, _) = parse::executor(words.first());
-                Input::Exited { slot, generation, how: reason(words) }
+                Input::Exited { slot, generation, how: reason(words), to_blame: true }
             }
             "scale" => Input::Scale(parse::number(words.first()) as u32),
             "committed" => Input::Committed { taken: true },

@@ -148,7 +148,7 @@ impl World {
             self.put(number, Arrival::Closed);
         }
         let delay_ms = self.some_ms(0, 2_000);
-        self.after(delay_ms, Happening::Driver(Input::Exited { slot, generation, how }));
+        self.after(delay_ms, Happening::Driver(Input::Exited { slot, generation, how, to_blame: true }));
     }
 
     pub(crate) fn resume(&mut self, number: usize) {

@@ -56,3 +56,26 @@ fn a_stall_of_the_driver_counts_against_no_process_that_starts() {
     assert_eq!(slots.never_opened(41_999), []);
     assert_eq!(slots.never_opened(42_000), [(Slot(1), Generation(0))]);
 }
+
+#[test]
+fn a_lost_node_is_no_failure_of_its_executors() {
+    let mut slots = slots();
+    (1..=3).for_each(|n| drop(fail(&mut slots, n * 40_000)));
+    slots.failed(Slot(0), Generation(0), 130_000, "silent");
+    assert_eq!(slots.failures_left(130_000), 16);
+    slots.excuse(Slot(0), Generation(0));
+    slots.excuse(Slot(1), Generation(0));
+    assert_eq!(slots.failures_left(130_000), 18, "those two and no others");
+    let silent_again = |slots: &mut Slots, generation| {
+        slots.target(200_000);
+        slots.failed(Slot(0), Generation(generation), 200_000, "silent");
+        slots.excuse(Slot(0), Generation(generation));
+        slots.target(200_000);
+        slots.next_change()
+    };
+    assert_eq!(
+        (1..=5).map(|n| silent_again(&mut slots, n)).last(),
+        Some(Some(201_000)),
+        "no back-off grows of it"
+    );
+}

@@ -128,7 +128,8 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
         started_ms = clock.getAsLong();
         last_pong_ms = started_ms;
         last_ping_ms = started_ms;
-        send(Protocol.line("hello", "v", Protocol.VERSION, "app", name.application, "attempt", name.attempt,
+        send(Protocol.line("hello", "v", Protocol.VERSION, "app", name.application, "app_dir", settings.app_dir,
+                "attempt", name.attempt,
                 "container", container, "host", variable("NM_HOST"), "log_dir", log_dir, "user", settings.user,
                 "proxy_base", "/proxy/" + name.application, "container_memory_mb", settings.driver_memory_mb));
         heartbeat.start();

@@ -1,0 +1,39 @@
+//! The cluster that tests share: faults of its services, by `scripts/cluster`; who may cause them, and when.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+static SERVICES: RwLock<()> = RwLock::new(());
+
+/// For tests that need HDFS and YARN as they are.
+pub(crate) fn shared() -> RwLockReadGuard<'static, ()> {
+    SERVICES.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For tests that break a service of HDFS or YARN, and mend it before they end.
+pub(crate) fn exclusive() -> RwLockWriteGuard<'static, ()> {
+    SERVICES.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Causes or mends a fault, as in `scripts/cluster node 1 stop`.
+pub(crate) fn fault(words: &str) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/cluster");
+    let output = Command::new(script).args(words.split(' ')).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "scripts/cluster {words}: {told}");
+}
+
+/// Runs one of Hadoop's commands; returns what it printed.
+pub(crate) fn hadoop(program: &str, args: &[&str]) -> Output {
+    let run = Command::new(program).args(args).output();
+    run.unwrap_or_else(|error| {
+        panic!("{program}: {error}; start a cluster (scripts/cluster up) and take its PATH")
+    })
+}
+
+/// An environment variable that `scripts/cluster up` prints.
+pub(crate) fn named(variable: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set: start a cluster (scripts/cluster up)"))
+}

@@ -1,0 +1,122 @@
+//! An application under test: the client that submitted it, and what YARN, `/proc` and the job itself say of it.
+
+use std::fs;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use spindle::web::{ExecutorStatus, Status};
+
+use crate::cluster::named;
+use crate::job::{Job, Running};
+use crate::process;
+
+/// How long YARN may take to notice and repair: nodes are given up after ten seconds here.
+pub(crate) const REPAIR: Duration = Duration::from_secs(60);
+
+/// A submitted application. Dropped, it is killed.
+pub(crate) struct App {
+    /// The client that submitted it.
+    pub(crate) client: Running,
+    pub(crate) id: String,
+}
+
+/// A job over `topic` for YARN, as yet to be submitted; in client mode unless told otherwise.
+pub(crate) fn job(topic: &str) -> Job {
+    Job::new(&named("SPINDLE_KAFKA_NODES"), topic).arg("--master").arg("yarn").set("name", topic)
+}
+
+impl App {
+    pub(crate) fn submit(job: Job) -> Self {
+        let mut client = job.start();
+        let mut id = None;
+        client.until("an application id", |seen| {
+            id = seen
+                .log
+                .iter()
+                .find_map(|line| line.strip_prefix("Submitted application ").map(str::to_owned));
+            id.is_some()
+        });
+        Self { client, id: id.unwrap() }
+    }
+
+    /// Runs a command of Spindle about it.
+    pub(crate) fn spindle(&self, command: &str, more: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_spindle")).arg(command).arg(&self.id).args(more).output().unwrap()
+    }
+
+    /// How it does; `None` while it has no driver that answers.
+    pub(crate) fn status(&self) -> Option<Status> {
+        serde_json::from_slice(&self.spindle("status", &["--json"]).stdout).ok()
+    }
+
+    /// Waits until its status is as wanted; returns it.
+    pub(crate) fn until(&self, what: &str, mut done: impl FnMut(&Status) -> bool) -> Status {
+        let mut last = None;
+        process::until(&format!("{}: {what}", self.id), REPAIR, || {
+            last = self.status();
+            last.as_ref().is_some_and(&mut done)
+        });
+        last.unwrap()
+    }
+
+    /// Waits until so many executors count.
+    pub(crate) fn until_executors(&self, wanted: usize) -> Vec<ExecutorStatus> {
+        let list = |status: &Status| status.executors.list.clone();
+        list(&self.until(&format!("{wanted} executors"), |status| status.executors.list.len() == wanted))
+    }
+
+    /// The number of the node (1 or 2) that the application master is on.
+    pub(crate) fn master_node(&self) -> u32 {
+        let http = self.status().unwrap().http;
+        http.strip_prefix("nm").and_then(|rest| rest.split('.').next()?.parse().ok()).unwrap()
+    }
+
+    /// Its processes: id and command line, bash of YARN's own left out.
+    pub(crate) fn processes(&self) -> Vec<(Pid, String)> {
+        let ours = format!("_{}_", self.id.trim_start_matches("application_"));
+        let pids = fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?));
+        let of_app = |pid: Pid| -> Option<(Pid, String)> {
+            let proc_ = format!("/proc/{}", pid.as_raw_nonzero());
+            let environment = fs::read(format!("{proc_}/environ")).ok()?;
+            let container =
+                environment.split(|byte| *byte == 0).find(|word| word.starts_with(b"CONTAINER_ID="))?;
+            if !String::from_utf8_lossy(container).contains(&ours) {
+                return None;
+            }
+            let line = fs::read(format!("{proc_}/cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            (!line.is_empty() && !line.starts_with("/bin/bash")).then_some((pid, line))
+        };
+        pids.filter_map(of_app).collect()
+    }
+
+    /// The process whose command line holds `part`: `spindle driver` or `ApplicationMaster`.
+    pub(crate) fn process(&self, part: &str) -> Pid {
+        let all = self.processes();
+        all.iter()
+            .find(|(_, line)| line.contains(part))
+            .unwrap_or_else(|| panic!("no {part} among {all:?}"))
+            .0
+    }
+
+    /// Ends it gracefully from beside, and sees the client end well.
+    pub(crate) fn stop(&mut self) {
+        let stopped = self.spindle("stop", &[]);
+        assert!(stopped.status.success(), "{stopped:?}");
+        assert_eq!(self.client.exit_code(), 0, "{}", self.client.seen);
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        let _ = Command::new(env!("CARGO_BIN_EXE_spindle")).args(["kill", &self.id]).output();
+    }
+}
+
+/// Sends a process a signal.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
+}

@@ -1,0 +1,118 @@
+//! A job's life without faults: windows at the terminal, both hosts, graceful ends of every kind, nothing left behind.
+
+use std::fs;
+use std::process::Command;
+
+use rustix::process::Signal;
+use spindle::clock::Clock;
+
+use super::app::{App, REPAIR, job};
+use crate::cluster::{hadoop, shared};
+use crate::kafka::Topic;
+use crate::process;
+use crate::produce::Writer;
+
+/// How long a stop may take, by promise.
+const STOP_S: u64 = 5;
+
+fn printed(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_job_prints_here_runs_there_and_leaves_nothing_behind() {
+    let _cluster = shared();
+    let topic = Topic::create("yarn-life", 4);
+    let mut writer = Writer::new(&crate::kafka::brokers(), &topic.name);
+    let mut app = App::submit(job(&topic.name).set("yarn.tags", "[\"first\"]"));
+    (0..4).for_each(|partition| writer.numbered(partition, 250));
+    app.client.until_total(writer.flush());
+
+    let status = app.status().unwrap();
+    assert_eq!((status.executors.hosts, status.executors.running), (2, 2), "{status:?}");
+    assert!(status.executors.list.iter().all(|executor| executor.container.is_some()), "{status:?}");
+    let listed = Command::new(env!("CARGO_BIN_EXE_spindle")).arg("list").output().unwrap();
+    assert!(printed(&listed).contains(&format!("{}  RUNNING", app.id)), "{listed:?}");
+    let told = printed(&hadoop("yarn", &["application", "-status", &app.id]));
+    for part in
+        ["Application-Type : SPINDLE", "Progress : ", "Tracking-URL : http", "State : RUNNING", &topic.name]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("Progress : 0%"), "{told}");
+
+    let dir = status.app_dir.unwrap();
+    let secret = hadoop("hadoop", &["fs", "-cat", &format!("{dir}/secret")]).stdout;
+    assert_eq!(secret.len(), 32);
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    for (pid, line) in app.processes() {
+        let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default();
+        assert!(!holds(&environment, &secret, &hex) && !holds(line.as_bytes(), &secret, &hex), "{line}");
+    }
+
+    let clock = Clock::start();
+    let stopped = app.spindle("stop", &[]);
+    assert!(stopped.status.success(), "{stopped:?}");
+    // Two commands of Hadoop's are part of it: one reads the secret.
+    assert!(clock.monotonic().as_secs() < STOP_S, "{:?}", clock.monotonic());
+    assert_eq!(app.client.exit_code(), 0, "{}", app.client.seen);
+    assert_eq!(app.client.seen.total(), writer.flush(), "the last window is whole");
+    app.client.seen.assert_whole();
+    assert!(app.processes().is_empty(), "{:?}", app.processes());
+    assert!(!hadoop("hadoop", &["fs", "-test", "-e", &dir]).status.success(), "{dir} is still there");
+    let ended = printed(&hadoop("yarn", &["application", "-status", &app.id]));
+    assert!(ended.contains("Final-State : SUCCEEDED"), "{ended}");
+
+    let mut logs = Vec::new();
+    process::until("the logs to be collected", REPAIR, || {
+        logs = app.spindle("logs", &[]).stdout;
+        let text = String::from_utf8_lossy(&logs);
+        ["LogType:driver.log", "LogType:executor.log", "LogType:windows"]
+            .iter()
+            .all(|part| text.contains(part))
+    });
+    assert!(!holds(&logs, &secret, &hex));
+}
+
+fn holds(text: &[u8], secret: &[u8], hex: &str) -> bool {
+    text.windows(secret.len()).any(|part| part == secret)
+        || text.windows(hex.len()).any(|part| part == hex.as_bytes())
+}
+
+#[test]
+fn ctrl_c_at_the_client_stops_the_job_gracefully() {
+    let _cluster = shared();
+    let topic = Topic::create("yarn-interrupt", 2);
+    let mut writer = Writer::new(&crate::kafka::brokers(), &topic.name);
+    let mut app = App::submit(job(&topic.name));
+    writer.numbered(1, 100);
+    app.client.until_total(writer.flush());
+    writer.numbered(0, 1);
+    let total = writer.flush();
+    app.client.signal(Signal::INT);
+    assert_eq!(app.client.exit_code(), 0, "{}", app.client.seen);
+    assert_eq!(app.client.seen.total(), total, "the last cut is printed");
+    assert!(app.processes().is_empty(), "{:?}", app.processes());
+}
+
+#[test]
+fn a_job_in_cluster_mode_is_named_watched_scaled_and_killed_from_outside() {
+    let _cluster = shared();
+    let topic = Topic::create("yarn-cluster-mode", 4);
+    let mut app = App::submit(job(&topic.name).arg("--deploy-mode").arg("cluster"));
+    assert_eq!(app.client.exit_code(), 0, "{}", app.client.seen);
+    assert!(app.client.seen.logs("spindle attach") > 0, "{}", app.client.seen);
+    app.until("a window", |status| status.window.is_some());
+    let mut attached = crate::job::spindle(&["attach", &topic.name]);
+    attached.until("windows", |seen| seen.windows.len() > 2);
+    let scaled =
+        Command::new(env!("CARGO_BIN_EXE_spindle")).args(["scale", &topic.name, "3"]).output().unwrap();
+    assert!(scaled.status.success(), "{scaled:?}");
+    app.until_executors(3);
+    let killed = app.spindle("kill", &[]);
+    assert!(killed.status.success(), "{killed:?}");
+    assert_eq!(attached.exit_code(), 3, "{}", attached.seen);
+    process::until("its processes to end", REPAIR, || app.processes().is_empty());
+    let again = app.spindle("stop", &[]);
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+}

@@ -1,0 +1,39 @@
+//! What cannot run is refused at once, with the remedy, and leaves nothing behind.
+
+use super::app::{App, job};
+use crate::cluster::{hadoop, named, shared};
+use crate::kafka::Topic;
+
+#[test]
+fn what_can_never_run_is_refused_with_the_remedy() {
+    let _cluster = shared();
+    let refused = |key: &str, value: &str, code: i32, told: &[&str]| {
+        let mut client = job("spindle-test-nothing").set(key, value).start();
+        assert_eq!(client.exit_code(), code, "{}", client.seen);
+        let last = client.seen.log.last().unwrap();
+        assert!(told.iter().all(|part| last.contains(part)), "{last}");
+    };
+    refused("yarn.queue", "fast", 2, &["fast", "default"]);
+    refused("executors.memory", "64G", 2, &["executors.memory", "maximum-allocation-mb"]);
+    refused("driver.memory", "64G", 2, &["driver.memory", "maximum-allocation-mb"]);
+}
+
+/// Somebody has written into the staging folder: the content is no longer what its name says.
+#[test]
+fn a_binary_that_is_not_the_one_submitted_does_not_run() {
+    let _cluster = shared();
+    let topic = Topic::create("yarn-corrupt", 1);
+    let staging = format!("{}/user/root/corrupt-{}", named("SPINDLE_HDFS"), std::process::id());
+    let mut first = App::submit(job(&topic.name).set("yarn.staging", &staging));
+    first.client.until("a window", |seen| !seen.windows.is_empty());
+    first.stop();
+    let listed = hadoop("hadoop", &["fs", "-ls", "-C", &format!("{staging}/bin/*/spindle")]);
+    let binary = String::from_utf8(listed.stdout).unwrap().trim().to_owned();
+    let appended = hadoop("hadoop", &["fs", "-appendToFile", "Cargo.toml", &binary]);
+    assert!(appended.status.success(), "{appended:?}");
+    let mut second = App::submit(job(&topic.name).set("yarn.staging", &staging).set("yarn.attempts", "1"));
+    assert_eq!(second.client.exit_code(), 1, "{}", second.client.seen);
+    let last = second.client.seen.log.last().unwrap();
+    assert!(last.contains("sha256") || last.contains("not the one that was submitted"), "{last}");
+    hadoop("hadoop", &["fs", "-rm", "-r", "-skipTrash", &staging]);
+}
