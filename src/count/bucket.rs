@@ -3,7 +3,10 @@
 //! Sealed form: pairs sorted by number, each a varint of `gap * 2 + more`, where `gap` is the distance to the
 //! number before; `more = 0` says the count is 1, `more = 1` that a varint of `count - 2` follows.
 
+use std::sync::Arc;
+
 use super::dictionary::KeyId;
+use super::keys::Malformed;
 use super::varint;
 
 /// Counts per key number of one slide, in no order; a number may stand more than once.
@@ -32,10 +35,10 @@ impl Pairs {
     }
 }
 
-/// The counts of one closed slide. Never changes.
+/// The counts of one closed slide. Never changes; a clone shares the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedBucket {
-    bytes: Box<[u8]>,
+    bytes: Arc<[u8]>,
     total: u64,
 }
 
@@ -55,7 +58,26 @@ impl SealedBucket {
             last = id;
             rest = &tail[same..];
         }
-        Self { bytes: bytes.into_boxed_slice(), total: pairs.total }
+        Self { bytes: bytes.into(), total: pairs.total }
+    }
+
+    /// Takes the sealed form back, after checking it from end to end.
+    pub fn from_packed(packed: &[u8]) -> Result<Self, Malformed> {
+        let mut rest = packed;
+        let (mut id, mut total, mut first) = (0u32, 0u64, true);
+        while !rest.is_empty() {
+            let (gap, count) = take(&mut rest).ok_or(Malformed("counts are cut short"))?;
+            let gap = KeyId::try_from(gap).ok().filter(|gap| first || *gap > 0);
+            id = gap.and_then(|gap| id.checked_add(gap)).ok_or(Malformed("key numbers do not ascend"))?;
+            total = total.checked_add(count).ok_or(Malformed("a count is too large"))?;
+            first = false;
+        }
+        Ok(Self { bytes: packed.into(), total })
+    }
+
+    /// The sealed form.
+    pub fn packed(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The pairs by number ascending, each number once, each count at least 1.
@@ -63,9 +85,8 @@ impl SealedBucket {
         let mut rest = &*self.bytes;
         let mut id = 0;
         std::iter::from_fn(move || {
-            let head = varint::take(&mut rest)?;
-            id += (head >> 1) as KeyId;
-            let count = if head & 1 == 0 { 1 } else { varint::take(&mut rest)? + 2 };
+            let (gap, count) = take(&mut rest)?;
+            id += gap as KeyId;
             Some((id, count))
         })
     }
@@ -79,6 +100,14 @@ impl SealedBucket {
     pub fn bytes(&self) -> usize {
         self.bytes.len() + size_of::<Self>()
     }
+}
+
+/// One pair: the distance to the number before, and the count.
+#[inline]
+fn take(rest: &mut &[u8]) -> Option<(u64, u64)> {
+    let head = varint::take(rest)?;
+    let count = if head & 1 == 0 { 1 } else { varint::take(rest)?.checked_add(2)? };
+    Some((head >> 1, count))
 }
 
 fn put(bytes: &mut Vec<u8>, gap: KeyId, count: u64) {
@@ -105,6 +134,24 @@ mod tests {
         let got: Vec<_> = sealed.pairs().collect();
         assert_eq!(got, [(0, 5), (1, u64::from(u32::MAX)), (9, 3), (700_000, 1)]);
         assert_eq!(repeated, [9]);
+    }
+
+    #[test]
+    fn packed_counts_come_back_and_damage_is_refused() {
+        let pairs = Pairs { pairs: vec![(0, 5), (1, 1), (700_000, u64::from(u32::MAX))], total: 0 };
+        let sealed = SealedBucket::seal(pairs, |_| {});
+        let back = SealedBucket::from_packed(sealed.packed()).unwrap();
+        assert_eq!(back.pairs().collect::<Vec<_>>(), sealed.pairs().collect::<Vec<_>>());
+        assert_eq!(back.total(), 6 + u64::from(u32::MAX));
+        let length = sealed.packed().len();
+        assert!(SealedBucket::from_packed(&sealed.packed()[..length - 1]).is_err());
+        for malformed in [[2, 0].as_slice(), &[3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]] {
+            assert!(SealedBucket::from_packed(malformed).is_err(), "{malformed:?}");
+        }
+        let mut beyond = Vec::new();
+        put(&mut beyond, KeyId::MAX, 1);
+        put(&mut beyond, 1, 1);
+        assert!(SealedBucket::from_packed(&beyond).is_err());
     }
 
     #[test]

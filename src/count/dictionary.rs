@@ -6,6 +6,10 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+mod image;
+
+pub use image::Keys;
+
 /// Number of a key in a [`Dictionary`].
 pub type KeyId = u32;
 
@@ -29,6 +33,8 @@ pub struct Dictionary {
     free: Vec<KeyId>,
     arena: Vec<u8>,
     dead_bytes: usize,
+    /// One bit per number: whether a checkpoint has its key. Cleared when the number is given out.
+    named: Vec<u64>,
     state: FixedState,
 }
 
@@ -73,6 +79,7 @@ impl Dictionary {
             free: Vec::new(),
             arena: Vec::new(),
             dead_bytes: 0,
+            named: Vec::new(),
             state: FixedState::with_seed(seed),
         }
     }
@@ -148,6 +155,9 @@ impl Dictionary {
         let length = u32::try_from(key.len()).expect("a frame is shorter than 4 GiB");
         let stored = Key { offset: self.arena.len() as u64, length, references: 0 };
         self.arena.extend_from_slice(key);
+        if let Some(named) = self.named.get_mut(id as usize / 64) {
+            *named &= !(1 << (id % 64));
+        }
         if id as usize == self.keys.len() {
             self.keys.push(stored);
         } else {
@@ -208,6 +218,7 @@ impl Dictionary {
         self.index.capacity() * (size_of::<Indexed>() + 1)
             + self.keys.capacity() * size_of::<Key>()
             + self.free.capacity() * size_of::<KeyId>()
+            + self.named.capacity() * size_of::<u64>()
             + self.arena.capacity()
     }
 

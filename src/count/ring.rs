@@ -10,6 +10,10 @@ use super::rank;
 use super::window::RankedKey;
 use crate::ids::Millis;
 
+mod image;
+
+pub use image::{ExportedSlide, Restore, RingImage};
+
 /// The window as numbers.
 ///
 /// Invariant: `totals[id]` is the sum of `id`'s counts over `buckets` and `newest`; every pair in them, and every
