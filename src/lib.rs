@@ -9,6 +9,7 @@ pub mod random;
 pub mod exit;
 pub mod logging;
 pub mod count;
+pub mod store;
 pub mod config;
 pub mod source;
 pub mod wire;
