@@ -13,6 +13,7 @@ pub mod store;
 pub mod config;
 pub mod source;
 pub mod wire;
+pub mod checkpoint;
 pub mod sink;
 pub mod metrics;
 pub mod web;

@@ -50,6 +50,8 @@ pub struct Patience {
     pub call: Duration,
     /// For a call with its retries.
     pub retries: Duration,
+    /// First wait before a call is tried again; it doubles, up to a few seconds.
+    pub back_off: Duration,
     /// Until a file that was taken over is closed: DataNodes agree on its length first.
     pub take_over: Duration,
 }
@@ -60,6 +62,7 @@ impl Default for Patience {
         Self {
             call: Duration::from_secs(10),
             retries: Duration::from_secs(60),
+            back_off: Duration::from_millis(100),
             take_over: Duration::from_secs(90),
         }
     }
@@ -83,8 +86,7 @@ struct Inner {
     faults: Option<Arc<faults::Faults>>,
 }
 
-/// First wait before a call is tried again; it doubles up to [`BACK_OFF_MAX`].
-const BACK_OFF: Duration = Duration::from_millis(100);
+/// Longest wait before a call is tried again.
 const BACK_OFF_MAX: Duration = Duration::from_secs(3);
 
 impl Store {
@@ -109,6 +111,11 @@ impl Store {
     /// Where the tree is.
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// How long it waits.
+    pub fn patience(&self) -> Patience {
+        self.patience
     }
 
     /// The full name of `path`, for people.
@@ -176,7 +183,7 @@ impl Store {
     /// that its file is not where it was.
     pub async fn take_over(&self, path: &str) -> Result<(), StoreError> {
         let began = self.clock.monotonic();
-        let mut wait = BACK_OFF;
+        let mut wait = self.patience.back_off;
         loop {
             if self.call("take over", path, |raw, path| async move { raw.recover(&path).await }).await? {
                 return Ok(());
@@ -239,7 +246,7 @@ impl Store {
         let (patience, clock) = (self.patience, self.clock);
         let tried = self.handle().spawn(async move {
             let began = clock.monotonic();
-            let mut wait = BACK_OFF;
+            let mut wait = patience.back_off;
             for number in 0.. {
                 let failure = match attempt(number).await {
                     Ok(value) => return Ok(value),
@@ -266,4 +273,4 @@ async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, Fail
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -51,11 +51,6 @@ impl Faults {
         now.planned.push((at, fault));
     }
 
-    /// How many calls there were.
-    pub(crate) fn calls(&self) -> u64 {
-        self.now().calls
-    }
-
     /// Whether the process is dead.
     pub(crate) fn dead(&self) -> bool {
         self.now().dead
@@ -86,7 +81,8 @@ impl Faults {
         let fault = {
             let mut now = self.now();
             if now.dead {
-                return Err(Failure::unavailable("the process is dead"));
+                // Not passing: the dead try nothing again.
+                return Err(Failure::invalid("the process is dead"));
             }
             now.calls += 1;
             let number = now.calls;
@@ -96,9 +92,11 @@ impl Faults {
             fault
         };
         let failed = || Failure::unavailable("a fault on purpose");
+        let died = || Failure::invalid("the process died");
         match fault {
             None => call.await,
-            Some(Fault::FailBefore | Fault::DieBefore) => Err(failed()),
+            Some(Fault::FailBefore) => Err(failed()),
+            Some(Fault::DieBefore) => Err(died()),
             Some(Fault::FailAfter) => {
                 call.await?;
                 Err(failed())
@@ -106,7 +104,7 @@ impl Faults {
             Some(Fault::DieAfter | Fault::DieWithin) => {
                 let _ = call.await;
                 self.now().dead = true;
-                Err(failed())
+                Err(died())
             }
             Some(Fault::Hang) => std::future::pending().await,
         }

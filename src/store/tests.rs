@@ -11,8 +11,15 @@ use super::*;
 pub(crate) const HURRIED: Patience = Patience {
     call: Duration::from_millis(200),
     retries: Duration::from_secs(2),
+    back_off: Duration::from_millis(2),
     take_over: Duration::from_secs(2),
 };
+
+/// A directory to test in, in memory where there is such a file system: it is the syncs that take time.
+pub(crate) fn scratch() -> TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
 
 impl Store {
     /// A local tree whose work runs on the test's own runtime.
@@ -25,7 +32,7 @@ impl Store {
 }
 
 fn store(faults: &Arc<Faults>) -> (TempDir, Store) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let store = Store::for_test(directory.path(), Arc::clone(faults));
     (directory, store)
 }
@@ -144,7 +151,7 @@ async fn reading_is_bounded_and_missing_things_are_gone() {
 /// On threads of its own, from a runtime without any.
 #[tokio::test]
 async fn an_opened_store_works_and_can_be_dropped_anywhere() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let address = Address::parse(&format!("file://{}/deep/er", directory.path().display())).unwrap();
     let store = Store::open(&address, Patience::default()).unwrap();
     store.make_root().await.unwrap();

@@ -15,7 +15,12 @@ pub struct Keys {
 impl Keys {
     /// The keys that something referred to, by number ascending; the null key is not among them.
     pub fn iter(&self) -> impl Iterator<Item = (KeyId, &[u8])> {
-        let known = self.keys.iter().enumerate().skip(NULL as usize + 1);
+        self.after(NULL)
+    }
+
+    /// Those of them with numbers beyond `last`.
+    pub fn after(&self, last: KeyId) -> impl Iterator<Item = (KeyId, &[u8])> {
+        let known = self.keys.iter().enumerate().skip(last as usize + 1);
         let live = known.filter(|(_, key)| key.references > 0);
         live.map(|(id, key)| (id as KeyId, key.bytes(&self.arena)))
     }

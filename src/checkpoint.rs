@@ -1,0 +1,204 @@
+//! What a driver restarts from: a base now and then, and a log with one synced frame per slide.
+//!
+//! Sits between `driver` and [`crate::store`]. The way of a driver through it:
+//!
+//! 1. [`open`] finds out who owns the checkpoint, claims it or says why not, fences every earlier driver, reads what
+//!    is there ([`Recovered`], [`Report`]) and returns an [`Opened`].
+//! 2. [`Opened::start`] takes the driver's first [`State`] (what was recovered, or where the start was resolved to)
+//!    and returns the [`Writer`] and its [`Event`]s. [`Event::Based`] says that the start is durable.
+//! 3. For every slide, in order: [`crate::count::Ring::export`], then [`Writer::offer`]. `Queued` gives it a number;
+//!    `Full` gives it back, and windows wait until an event makes room. [`Event::Durable`] says up to where rows,
+//!    commits and (with `wait: true`) windows may be shown.
+//! 4. On [`Event::BaseWanted`], when nobody waits: [`Writer::base`] with the state as it is after the last offered
+//!    slide. It is written in the background.
+//! 5. [`Event::Fenced`] and [`Event::GivenUp`] are the end. [`Writer::close`] ends it gracefully: `Closed`.
+//!
+//! A slide has a running number across logs and attempts; recovery takes each once. Files: see [`layout`]; frames:
+//! [`frame`]; the order that keeps two drivers from both being right: [`claim`].
+
+mod frame;
+mod fields;
+mod head;
+mod layout;
+mod slide;
+mod base;
+mod owner;
+mod claim;
+mod recover;
+mod retain;
+mod writer;
+mod show;
+#[cfg(test)]
+mod samples;
+
+pub use claim::Sight;
+pub use frame::Tail;
+pub use head::{BaseHead, Fingerprint, LogHead, Unreadable};
+pub use layout::{AttemptDir, FileInfo, survey};
+pub use owner::{Because, Facts, Force, Owner, Verdict, judge, quiet_ms};
+pub use recover::{Corrupt, Recovered, Report};
+pub use show::{FileContent, Numbered, Shown, inspect};
+pub use slide::{Marks, Slide};
+pub use writer::{Event, Events, Limits, Offered, State, Writer};
+
+use crate::ids::Millis;
+use crate::store::{Hold, Store, StoreError};
+
+/// Longest head of a base read before anything is claimed: positions of some ten thousand partitions.
+const BASE_HEAD_BYTES_MAX: u64 = 4 << 20;
+
+/// What a driver opens a checkpoint as.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Who it is.
+    pub owner: Owner,
+    /// What it counts.
+    pub fingerprint: Fingerprint,
+    /// Length of its window, milliseconds.
+    pub length_ms: Millis,
+    /// What the person who submitted it allows.
+    pub force: Force,
+    /// `--from`: what is there is set aside, not read.
+    pub fresh: bool,
+    /// Bounds of the writer.
+    pub limits: Limits,
+    /// Key numbers are at most this: the memory that a damaged file can ask for.
+    pub ids_max: usize,
+    /// Seed of the recovered ring; unknown to whoever chooses the keys.
+    pub seed: u64,
+}
+
+/// A checkpoint that is this driver's own.
+#[derive(Debug)]
+pub struct Opened {
+    /// What to go on from; `None` if there was nothing.
+    pub recovered: Option<Recovered>,
+    /// What reading it came across.
+    pub report: Report,
+    /// Why it could be taken.
+    pub because: Because,
+    /// This attempt's number among all that ever owned it.
+    pub epoch: u64,
+    store: Store,
+    opening: Opening,
+    hold: Hold,
+    next_file: u64,
+}
+
+/// Why a checkpoint could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store says no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A driver of another application is at work.
+    #[error(
+        "checkpoint {path} is owned by {} (job {}, on {}), which is running; stop it and go on with its window by --replace, fence it by --take-over, or name another path",
+        owner.app, owner.job, owner.host
+    )]
+    Owned {
+        /// The checkpoint.
+        path: String,
+        /// Its owner.
+        owner: Box<Owner>,
+    },
+    /// A later attempt of the same application has it.
+    #[error("checkpoint {path} is owned by attempt {} of this application; this attempt is over", owner.attempt)]
+    Superseded {
+        /// The checkpoint.
+        path: String,
+        /// Its owner.
+        owner: Box<Owner>,
+    },
+    /// Others claim it at the same time.
+    #[error(
+        "checkpoint {0} was claimed by another driver at the same moment; start again if that was not intended"
+    )]
+    Contested(String),
+    /// Its counts cannot go on as this job's.
+    #[error(
+        "checkpoint {path} is of another stream: {difference}; start anew by --from, or name another path"
+    )]
+    Mismatch {
+        /// The checkpoint.
+        path: String,
+        /// What differs.
+        difference: String,
+    },
+    /// A file of it cannot be read, and nothing older either.
+    #[error("read {path}: {error}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        error: Unreadable,
+    },
+}
+
+impl OpenError {
+    /// Whether trying again, as YARN does with the next attempt, may help.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Store(error) => error.kind == crate::store::Kind::Unavailable,
+            Self::Contested(_) => true,
+            Self::Owned { .. }
+            | Self::Superseded { .. }
+            | Self::Mismatch { .. }
+            | Self::Unreadable { .. } => false,
+        }
+    }
+}
+
+/// Takes the checkpoint in `store` and reads it. `ended` says whether an owner's application has ended, `None` if it
+/// cannot tell: then the owner's files are watched for [`quiet_ms`].
+pub async fn open(
+    store: Store,
+    opening: Opening,
+    ended: impl AsyncFn(&Owner) -> Option<bool>,
+) -> Result<Opened, OpenError> {
+    if !opening.fresh {
+        // Before a driver that may be at work is fenced for nothing.
+        check_fingerprint(&store, &opening.fingerprint).await?;
+    }
+    let slide_ms = opening.fingerprint.slide_ms;
+    let claim = claim::claim(&store, &opening.owner, slide_ms, opening.force, ended).await?;
+    let files = claim.earlier.iter().flat_map(|attempt| attempt.bases.iter().chain(&attempt.logs));
+    let next_file = files.map(|file| file.number).max().unwrap_or(0) + 1;
+    let (recovered, report) = if opening.fresh {
+        retain::set_aside(&store, claim.epoch, &claim.earlier).await?;
+        (None, Report::default())
+    } else {
+        recover::recover(&store, &claim.earlier, opening.ids_max, opening.seed).await?
+    };
+    if let Some(recovered) = &recovered {
+        matches(&store, &recovered.base.fingerprint, &opening.fingerprint)?;
+    }
+    let (epoch, because, hold) = (claim.epoch, claim.because, claim.hold);
+    Ok(Opened { recovered, report, because, epoch, store, opening, hold, next_file })
+}
+
+async fn check_fingerprint(store: &Store, ours: &Fingerprint) -> Result<(), OpenError> {
+    let attempts = survey(store).await?;
+    let newest =
+        attempts.iter().rev().find_map(|attempt| attempt.bases.last().map(|base| (attempt, base.number)));
+    let Some((attempt, number)) = newest else { return Ok(()) };
+    let path = attempt.base(number);
+    // It may be renamed or deleted meanwhile; what counts is what is read once the checkpoint is ours.
+    let Ok(bytes) = store.read_head(&path, BASE_HEAD_BYTES_MAX).await else { return Ok(()) };
+    let identity = frame::Identity { epoch: attempt.epoch, number };
+    match head::read::<BaseHead>(&mut frame::Frames::new(&bytes, identity), identity) {
+        Ok(head) => matches(store, &head.fingerprint, ours),
+        Err(error @ Unreadable::Newer(_)) => Err(OpenError::Unreadable { path, error }),
+        Err(Unreadable::Damaged(_)) => Ok(()),
+    }
+}
+
+fn matches(store: &Store, theirs: &Fingerprint, ours: &Fingerprint) -> Result<(), OpenError> {
+    match theirs.differs(ours) {
+        Some(difference) => Err(OpenError::Mismatch { path: store.address().to_string(), difference }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! Becoming the owner: who owns it is found out, may be taken over, and is then kept from ever writing again.
+//!
+//! The order is what makes it safe. Claim the next epoch by creating its `owner` file, which one contender can.
+//! Rename every lower directory, so that a paused driver cannot open a new file in it. List. Recover the lease of
+//! every log, so that one that is open cannot grow. Only then read.
+
+use std::time::Duration;
+
+use super::OpenError;
+use super::layout::{self, AttemptDir, attempt_dir, fenced_dir, survey};
+use super::owner::{Because, Facts, Force, Owner, Verdict, judge};
+use crate::clock::Clock;
+use crate::ids::Millis;
+use crate::store::{Hold, Kind, Store, StoreError};
+use tokio_util::bytes::Bytes;
+
+/// Longest `owner` file read.
+const OWNER_BYTES_MAX: u64 = 64 << 10;
+/// How often an owner's files are looked at while it is watched.
+const WATCH_EVERY: Duration = Duration::from_millis(500);
+/// How often a claim is begun anew because another contender was faster.
+const CONTESTS_MAX: u32 = 5;
+/// Whoever looks whether a local file is held, holds it for that moment.
+const HOLD_TRIES: u32 = 20;
+
+/// A directory that is this attempt's own, all lower ones fenced.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub epoch: u64,
+    /// Everything below, by epoch ascending.
+    pub earlier: Vec<AttemptDir>,
+    pub because: Because,
+    pub hold: Hold,
+}
+
+/// The attempts that are there, and who owns the checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// Every attempt's directory, by epoch ascending.
+    pub attempts: Vec<AttemptDir>,
+    /// The owner of the highest owned one, if its file says who.
+    pub owner: Option<Owner>,
+    /// Whether some process holds the owner's file; `None` where that cannot be told.
+    pub held: Option<bool>,
+}
+
+impl Sight {
+    /// Looks at a checkpoint without touching it.
+    pub async fn look(store: &Store) -> Result<Self, StoreError> {
+        let attempts = survey(store).await?;
+        let (mut owner, mut held) = (None, None);
+        if let Some(owned) = attempts.iter().rfind(|attempt| attempt.owned) {
+            owner = read_owner(store, owned).await?;
+            held = gone_is_none(store.held(&owned.owner()).await)?.flatten();
+        }
+        Ok(Self { attempts, owner, held })
+    }
+
+    fn highest(&self) -> u64 {
+        self.attempts.iter().map(|attempt| attempt.epoch).max().unwrap_or(0)
+    }
+
+    /// What grows while the owner lives.
+    fn files(&self) -> Vec<(u64, layout::FileInfo)> {
+        let of = |attempt: &AttemptDir| {
+            let files = attempt.bases.iter().chain(&attempt.logs);
+            files.map(|file| (attempt.epoch, *file)).collect::<Vec<_>>()
+        };
+        self.attempts.iter().flat_map(of).collect()
+    }
+}
+
+/// Who owns an attempt's directory; `None` if its file does not say, or is not there any more.
+pub(super) async fn read_owner(store: &Store, attempt: &AttemptDir) -> Result<Option<Owner>, StoreError> {
+    let text = gone_is_none(store.read(&attempt.owner(), OWNER_BYTES_MAX).await)?;
+    Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
+}
+
+fn gone_is_none<T>(outcome: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind == Kind::Gone => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Becomes the owner, if that is allowed. `ended` says whether an owner's application has ended, `None` if it
+/// cannot tell.
+pub(super) async fn claim(
+    store: &Store,
+    ours: &Owner,
+    slide_ms: Millis,
+    force: Force,
+    ended: impl AsyncFn(&Owner) -> Option<bool>,
+) -> Result<Claim, OpenError> {
+    store.make_root().await?;
+    for _ in 0..CONTESTS_MAX {
+        let (sight, because) = permitted(store, ours, slide_ms, force, &ended).await?;
+        let epoch = sight.highest() + 1;
+        let dir = attempt_dir(epoch);
+        store.make_dir(&dir).await?;
+        let owner = format!("{dir}/{}", layout::OWNER);
+        let text = serde_json::to_vec_pretty(ours).expect("an owner always encodes");
+        match store.put_bytes(&owner, Bytes::from(text)).await {
+            Ok(_) => {}
+            // Another contender has this epoch, or a higher one and renamed ours away: who owns it now?
+            Err(error) if matches!(error.kind, Kind::Exists | Kind::Gone) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let hold = hold(store, &owner).await?;
+        let earlier = fence(store, epoch).await?;
+        return Ok(Claim { epoch, earlier, because, hold });
+    }
+    Err(OpenError::Contested(store.address().to_string()))
+}
+
+/// Waits until taking the checkpoint is allowed, or known not to be.
+async fn permitted(
+    store: &Store,
+    ours: &Owner,
+    slide_ms: Millis,
+    force: Force,
+    ended: &impl AsyncFn(&Owner) -> Option<bool>,
+) -> Result<(Sight, Because), OpenError> {
+    let clock = Clock::start();
+    let first = Sight::look(store).await?;
+    let mut now = first.clone();
+    loop {
+        let ended = match (&now.owner, now.held) {
+            (Some(_), Some(held)) => Some(!held),
+            (Some(owner), None) => ended(owner).await,
+            (None, _) => None,
+        };
+        let watched_ms = Millis::try_from(clock.monotonic().as_millis()).unwrap_or(Millis::MAX);
+        let grew = now.files() != first.files() || now.owner != first.owner;
+        match judge(now.owner.as_ref(), ours, force, Facts { ended, watched_ms, grew, slide_ms }) {
+            Verdict::Take(because) => return Ok((now, because)),
+            Verdict::Watch => {}
+            Verdict::Refuse | Verdict::Superseded => {
+                let Some(owner) = now.owner.map(Box::new) else { return Err(lost(store)) };
+                let path = store.address().to_string();
+                return Err(if owner.app == ours.app {
+                    OpenError::Superseded { path, owner }
+                } else {
+                    OpenError::Owned { path, owner }
+                });
+            }
+        }
+        store.pause(WATCH_EVERY).await;
+        now = Sight::look(store).await?;
+    }
+}
+
+async fn hold(store: &Store, owner: &str) -> Result<Hold, OpenError> {
+    for _ in 1..HOLD_TRIES {
+        match store.hold(owner).await {
+            Err(error) if error.kind == Kind::Exists => store.pause(Duration::from_millis(20)).await,
+            Err(error) if error.kind == Kind::Gone => return Err(lost(store)),
+            held => return Ok(held?),
+        }
+    }
+    Ok(store.hold(owner).await?)
+}
+
+/// Renames every lower directory and takes over every log in them. Returns them as they are then.
+async fn fence(store: &Store, epoch: u64) -> Result<Vec<AttemptDir>, OpenError> {
+    for attempt in survey(store).await?.iter().filter(|attempt| attempt.epoch < epoch && !attempt.fenced) {
+        match store.rename(&attempt_dir(attempt.epoch), &fenced_dir(attempt.epoch)).await {
+            // A contender has done it.
+            Err(error) if error.kind == Kind::Gone => {}
+            renamed => renamed?,
+        }
+    }
+    let attempts = survey(store).await?;
+    let own = attempts.iter().any(|attempt| attempt.epoch == epoch && !attempt.fenced);
+    if !own || attempts.iter().any(|attempt| attempt.epoch > epoch && attempt.owned) {
+        return Err(lost(store));
+    }
+    let earlier: Vec<_> = attempts.into_iter().filter(|attempt| attempt.epoch < epoch).collect();
+    for attempt in &earlier {
+        for log in &attempt.logs {
+            store.take_over(&attempt.log(log.number)).await?;
+        }
+    }
+    // Lengths as they are now that nothing grows any more.
+    let settled = survey(store).await?;
+    Ok(settled.into_iter().filter(|attempt| attempt.epoch < epoch).collect())
+}
+
+fn lost(store: &Store) -> OpenError {
+    OpenError::Contested(store.address().to_string())
+}

@@ -1,0 +1,9 @@
+//! Checkpoints through deaths and failures at every step, against an oracle that keeps every slide.
+
+mod world;
+mod deaths;
+mod owners;
+mod damage;
+mod keeping;
+#[expect(clippy::print_stdout, reason = "says what it measured")]
+mod measure;
