@@ -168,7 +168,7 @@ pub async fn open(
         retain::set_aside(&store, claim.epoch, &claim.earlier).await?;
         (None, Report::default())
     } else {
-        recover::recover(&store, &claim.earlier, opening.ids_max, opening.seed).await?
+        recover::recover(&store, &claim.earlier, true, opening.ids_max, opening.seed).await?
     };
     if let Some(recovered) = &recovered {
         matches(&store, &recovered.base.fingerprint, &opening.fingerprint)?;

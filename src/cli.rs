@@ -23,6 +23,7 @@ pub mod status;
 pub mod attach;
 pub mod logs;
 pub mod scale;
+pub mod checkpoint;
 pub mod conf;
 pub mod init;
 pub mod completions;
@@ -70,7 +71,7 @@ pub enum Command {
     Verify(later::JobArgs),
     /// Show what is in a checkpoint
     #[command(subcommand)]
-    Checkpoint(later::CheckpointCommand),
+    Checkpoint(checkpoint::CheckpointCommand),
     /// Validate a job file and print it with every default
     Conf(conf::ConfArgs),
     /// Write a commented job file
@@ -112,6 +113,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
         Command::Attach(args) => attach::run(&args),
         Command::Logs(args) => logs::run(&args),
         Command::Scale(args) => scale::run(&args),
+        Command::Checkpoint(command) => checkpoint::run(&command),
         Command::Conf(args) => conf::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),
@@ -123,7 +125,6 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
         Command::Topic(_) => not_built("topic"),
         Command::Doctor(_) => not_built("doctor"),
         Command::Verify(_) => not_built("verify"),
-        Command::Checkpoint(_) => not_built("checkpoint"),
         Command::Sd(_) => not_built("sd"),
         Command::Fetch(_) => not_built("fetch"),
     }

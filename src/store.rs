@@ -164,6 +164,11 @@ impl Store {
         .await
     }
 
+    /// What can be read of a file that may be open for writing: in HDFS nothing of its last block.
+    pub async fn read_so_far(&self, path: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+        self.call("read", path, move |raw, path| async move { raw.read_so_far(&path, bytes_max).await }).await
+    }
+
     /// The first bytes of a closed file, at most `bytes_max`.
     pub async fn read_head(&self, path: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
         self.call("read", path, move |raw, path| async move {

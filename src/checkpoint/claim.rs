@@ -38,7 +38,7 @@ pub(super) struct Claim {
 pub struct Sight {
     /// Every attempt's directory, by epoch ascending.
     pub attempts: Vec<AttemptDir>,
-    /// The owner of the highest owned one, if its file says who.
+    /// The owner of the highest owned one.
     pub owner: Option<Owner>,
     /// Whether some process holds the owner's file; `None` where that cannot be told.
     pub held: Option<bool>,
@@ -70,10 +70,10 @@ impl Sight {
     }
 }
 
-/// Who owns an attempt's directory; `None` if its file does not say, or is not there any more.
+/// Who owns an attempt's directory; `None` if its file is not there any more.
 pub(super) async fn read_owner(store: &Store, attempt: &AttemptDir) -> Result<Option<Owner>, StoreError> {
     let text = gone_is_none(store.read(&attempt.owner(), OWNER_BYTES_MAX).await)?;
-    Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
+    Ok(text.map(|text| serde_json::from_slice(&text).unwrap_or_else(|_| Owner::unknown())))
 }
 
 fn gone_is_none<T>(outcome: Result<T, StoreError>) -> Result<Option<T>, StoreError> {

@@ -25,6 +25,23 @@ pub struct Owner {
     pub since_ms: Millis,
 }
 
+impl Owner {
+    /// Of a file that does not say who: not to be taken for nobody.
+    pub(super) fn unknown() -> Self {
+        let unknown = || "unknown".to_owned();
+        Self {
+            app: unknown(),
+            attempt: 0,
+            job: unknown(),
+            host: unknown(),
+            pid: 0,
+            version: unknown(),
+            config: unknown(),
+            since_ms: 0,
+        }
+    }
+}
+
 /// What an order of the person who submits allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Force {

@@ -76,10 +76,12 @@ pub struct Corrupt {
     pub last: u64,
 }
 
-/// Everything in `attempts`, which nobody writes any more. `ids_max` bounds key numbers, `seed` is for the ring.
+/// Everything in `attempts`. `settled` says that nobody writes there any more; otherwise what can be read so far is
+/// read. `ids_max` bounds key numbers, `seed` is for the ring.
 pub(super) async fn recover(
     store: &Store,
     attempts: &[AttemptDir],
+    settled: bool,
     ids_max: usize,
     seed: u64,
 ) -> Result<(Option<Recovered>, Report), OpenError> {
@@ -95,7 +97,11 @@ pub(super) async fn recover(
                 continue;
             }
             let path = attempt.log(log.number);
-            let bytes = store.read(&path, FILE_BYTES_MAX).await?;
+            let bytes = if settled {
+                store.read(&path, FILE_BYTES_MAX).await?
+            } else {
+                store.read_so_far(&path, FILE_BYTES_MAX).await?
+            };
             let this = Identity { epoch: attempt.epoch, number: log.number };
             report.logs += 1;
             report.bytes += bytes.len() as u64;
@@ -144,7 +150,7 @@ async fn limits(store: &Store, attempts: &[AttemptDir]) -> Result<BTreeMap<u64, 
     let mut limits = BTreeMap::new();
     for attempt in attempts {
         for log in &attempt.logs {
-            let bytes = store.read_head(&attempt.log(log.number), HEAD_BYTES_MAX).await?;
+            let bytes = store.read_so_far(&attempt.log(log.number), HEAD_BYTES_MAX).await?;
             let identity = Identity { epoch: attempt.epoch, number: log.number };
             if let Ok(head) = head::read::<LogHead>(&mut Frames::new(&bytes, identity), identity) {
                 limits.insert(attempt.epoch, head.after);

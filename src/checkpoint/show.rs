@@ -68,7 +68,7 @@ pub struct Shown {
 /// Reads a checkpoint as recovery would, without taking it.
 pub async fn inspect(store: &Store, ids_max: usize) -> Result<Shown, StoreError> {
     let sight = Sight::look(store).await?;
-    let recovery = recover::recover(store, &sight.attempts, ids_max, 0).await;
+    let recovery = recover::recover(store, &sight.attempts, false, ids_max, 0).await;
     Ok(Shown { sight, recovery })
 }
 
@@ -76,7 +76,7 @@ impl FileContent {
     /// Reads the file `name` in the attempt's directory `dir`; `None` if it is not called like one of a checkpoint.
     pub async fn read(store: &Store, dir: &str, name: &str) -> Result<Option<Self>, StoreError> {
         let Some((epoch, is_base, number)) = parse_file(dir, name) else { return Ok(None) };
-        let bytes = store.read(&format!("{dir}/{name}"), FILE_BYTES_MAX).await?;
+        let bytes = store.read_so_far(&format!("{dir}/{name}"), FILE_BYTES_MAX).await?;
         let identity = Identity { epoch, number };
         let content = if is_base { of_base(&bytes, identity) } else { of_log(&bytes, identity) };
         Ok(Some(content.unwrap_or_else(Self::Unreadable)))

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use super::app::App;
 
@@ -46,21 +46,6 @@ pub struct DoctorArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-}
-
-/// What to show of a checkpoint.
-#[derive(Debug, Subcommand)]
-pub enum CheckpointCommand {
-    /// List its bases and logs
-    List {
-        /// Directory of the checkpoint
-        path: String,
-    },
-    /// Say what is in it
-    Show {
-        /// Directory of the checkpoint, or one of its files
-        path: String,
-    },
 }
 
 /// Arguments of `spindle sd`.

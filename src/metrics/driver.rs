@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
+use super::checkpoint::CheckpointMetrics;
 use super::exposition::{Exposition, epoch_seconds, int};
 use super::labels::{ExitClass, LateReason, Phase, SessionEnd};
 use super::partition::{PartitionFamilies, PartitionMetrics};
@@ -102,6 +103,11 @@ impl DriverMetrics {
     /// Everything in Prometheus' text format.
     pub fn encode(&self) -> String {
         self.exposition.encode()
+    }
+
+    /// The checkpoint's series; to be asked for once, by a driver that has one.
+    pub fn checkpoint(&self) -> CheckpointMetrics {
+        CheckpointMetrics::new(&self.exposition)
     }
 
     /// The series of one partition; to be kept, not asked for again.

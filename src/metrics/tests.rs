@@ -97,6 +97,20 @@ fn the_driver_has_exactly_the_promised_names() {
 }
 
 #[test]
+fn a_driver_with_a_checkpoint_has_its_names_too() {
+    let metrics = DriverMetrics::new();
+    assert!(!metrics.encode().contains("spindle_checkpoint"), "an age without a checkpoint would alarm");
+    let checkpoint = metrics.checkpoint();
+    checkpoint.synced(Duration::from_millis(4));
+    checkpoint.behind(Duration::from_millis(900), 3);
+    checkpoint.bytes(41_000);
+    let parsed = parse(&metrics.encode());
+    let of = |name: &str| parsed.samples[&format!("spindle_checkpoint_{name}")];
+    assert_eq!((of("age_seconds"), of("bytes"), of("queued_frames")), (0.9, 41_000.0, 3.0));
+    assert_eq!(of("sync_seconds_count"), 1.0);
+}
+
+#[test]
 fn the_executor_has_exactly_the_promised_names() {
     let metrics = ExecutorMetrics::new();
     metrics.read(10);

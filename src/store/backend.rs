@@ -170,6 +170,17 @@ impl Inner {
         .await
     }
 
+    /// At most `bytes_max` of what can be read now.
+    pub(super) async fn read_so_far(&self, path: &str, bytes_max: u64) -> Result<Bytes, Failure> {
+        match &self.backend {
+            Backend::Hdfs(hdfs) => hdfs.read_so_far(path, bytes_max).await,
+            Backend::Local(local) => {
+                let length = local.look(path).await?.ok_or_else(Failure::gone)?.bytes;
+                local.read(path, length.min(bytes_max)).await
+            }
+        }
+    }
+
     pub(super) async fn hold(&self, path: &str) -> Result<Hold, Failure> {
         match &self.backend {
             Backend::Hdfs(_) => Ok(Hold { _locked: None }),

@@ -108,12 +108,17 @@ impl Hdfs {
     }
 
     pub(super) async fn read(&self, path: &str, length: u64) -> Result<Bytes, Failure> {
-        let reader = self.client.read(&self.path(path)).await.map_err(failure)?;
-        // Its own length: less for a file that is being written. Beyond it the reader would panic.
-        if (reader.file_length() as u64) < length {
+        let bytes = self.read_so_far(path, length).await?;
+        if (bytes.len() as u64) < length {
             return Err(Failure::unavailable("it is still being written"));
         }
-        let length = usize::try_from(length).map_err(|error| Failure::invalid(error.to_string()))?;
+        Ok(bytes)
+    }
+
+    pub(super) async fn read_so_far(&self, path: &str, bytes_max: u64) -> Result<Bytes, Failure> {
+        let reader = self.client.read(&self.path(path)).await.map_err(failure)?;
+        // Its own length, beyond which it would panic: less than the listed one while the file is being written.
+        let length = reader.file_length().min(usize::try_from(bytes_max).unwrap_or(usize::MAX));
         if length == 0 {
             return Ok(Bytes::new());
         }

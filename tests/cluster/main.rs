@@ -27,3 +27,6 @@ mod orphans;
 mod login;
 mod transactions;
 mod yarn;
+mod hdfs;
+#[expect(clippy::print_stdout, reason = "says what it measured")]
+mod store;

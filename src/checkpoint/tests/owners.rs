@@ -72,10 +72,7 @@ async fn of_two_that_open_at_once_one_writes() {
     for seed in 0..20 {
         let directory = scratch();
         let store = calm(directory.path());
-        let as_app = |app: &str| {
-            let force = if seed % 2 == 0 { Force::TakeOver } else { Force::No };
-            Opening { owner: owner(app, 1), force, ..opening(1) }
-        };
+        let as_app = |app: &str| Opening { owner: owner(app, 1), force: Force::TakeOver, ..opening(1) };
         let (one, two) = tokio::join!(open_as(&store, as_app("a")), open_as(&store, as_app("b")));
         let mut acknowledged = 0;
         let mut drivers: Vec<Driver> = [one, two]
