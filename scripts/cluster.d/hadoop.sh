@@ -118,13 +118,16 @@ hadoop_row() {
 # hadoop_start DAEMON HEAP [ARGUMENT...]: unless it runs. The environment is its own: containers inherit it. All start
 # at once, so they look for each other five times a second.
 hadoop_start() {
-  local daemon=$1 heap=$2 daemon_host daemon_main log
+  local daemon=$1 heap=$2 daemon_host daemon_main log dir
   local -a network_enter classes
   shift 2
   process_pid "$(daemon_pidfile "$daemon")" >/dev/null && return
   hadoop_row "$daemon"
   log=$(hadoop_log "$daemon")
-  mkdir -p "${log%/*}/tmp"
+  dir=${log%/*}
+  # What web servers unpack and a kill leaves behind.
+  rm -rf "$dir/java"
+  mkdir -p "$dir"/{java,tmp}
   [[ ! -f "$log" ]] || mv -f "$log" "$log.1"
   network_enter "$daemon_host"
   classes=(-XX:SharedArchiveFile="$hadoop_archive")
@@ -133,8 +136,8 @@ hadoop_start() {
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME="$HOME" USER="$(id -un)" \
     LANG=C.UTF-8 JAVA_HOME="$hadoop_jdk" HADOOP_CONF_DIR="$hadoop_home/conf" \
     "${network_enter[@]}" "$hadoop_jdk/bin/java" "${HADOOP_FLAGS[@]}" "${classes[@]}" -Xmx"$heap" \
-    -Dhadoop.log.dir="${log%/*}" -Dyarn.log.dir="${log%/*}" -Dhadoop.home.dir="$hadoop_home" \
-    -cp "$(hadoop_classpath)" "$daemon_main" -D hadoop.tmp.dir="${log%/*}/tmp" \
+    -Djava.io.tmpdir="$dir/java" -Dhadoop.log.dir="$dir" -Dyarn.log.dir="$dir" -Dhadoop.home.dir="$hadoop_home" \
+    -cp "$(hadoop_classpath)" "$daemon_main" -D hadoop.tmp.dir="$dir/tmp" \
     -D ipc.client.connect.retry.interval=200 -D ipc.client.connect.max.retries=50 "$@"
 }
 
