@@ -51,8 +51,14 @@ yarn_stop() {
   hadoop_load
   for daemon in "${yarn_daemons[@]}"; do process_signal "$(daemon_pidfile "$daemon")" KILL || true; done
   for number in 1 2; do yarn_kill "$number"; done
+  process_kill_all yarn_containers
   for daemon in "${yarn_daemons[@]}"; do process_stop "$(daemon_pidfile "$daemon")" 10; done
   rm -rf "$hadoop_home/resourcemanager/store" "$hadoop_home"/nodemanager*/{local,recovery,tmp}
+}
+
+# Should a host's own process have been killed, its containers are still known by the folders that they work in.
+yarn_containers() {
+  find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$hadoop_home/nodemanager*" 2>/dev/null | cut -d/ -f3
 }
 
 # yarn_kill NUMBER: the NodeManager and the containers of that node.

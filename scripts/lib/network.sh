@@ -10,6 +10,7 @@
 #   a firewall of this machine (Docker's drops what bridges forward) does not see what nodes tell each other.
 # - Names are HOST.cluster-N, in /etc/hosts: everything on this machine resolves them (JVMs, containers, tests,
 #   `spindle`), and no two clusters share one. Lines are marked with spindle-N, which is how stale ones are known.
+# - Nodes reach each other and this machine at its name kafka1, nothing else; other machines have no way to them.
 # Reads CLUSTER_DIR.
 
 #        host  last number of its address
@@ -97,7 +98,8 @@ network_claim() {
   [[ ! -r "$NETWORK_NUMBER" ]] || last=$(<"$NETWORK_NUMBER")
   for number in $last {1..254}; do
     [[ -z "$(ip -4 route show root "198.19.$number.0/24" 2>/dev/null)" ]] || continue
-    ip link add "spindle-$number" type veth peer name uplink netns "$switch" 2>"$CLUSTER_DIR/run/network.log" || continue
+    ip link add "spindle-$number" type veth peer name uplink netns "$switch" \
+      2>"$CLUSTER_DIR/run/network.log" || continue
     network_number=$number
     printf '%s\n' "$number" >"$NETWORK_NUMBER"
     return 0
@@ -155,21 +157,14 @@ network_processes() {
   namespace=$(readlink "/proc/$holder/ns/net") || return 0
   shift
   # A process may end while it is looked at.
-  for pid in $(find /proc -maxdepth 3 -path '/proc/[0-9]*/ns/net' -lname "${namespace/\[/\\[}" 2>/dev/null | cut -d/ -f3); do
+  for pid in $(find /proc -maxdepth 3 -path '/proc/[0-9]*/ns/net' -lname "${namespace/\[/\\[}" 2>/dev/null |
+    cut -d/ -f3); do
     [[ " $holder $* " == *" $pid "* ]] || printf '%s\n' "$pid"
   done
 }
 
-# network_kill HOST [PID...]: kills all that run there, but not those named, until nothing new has come.
-network_kill() {
-  local pids until=$(($(now_ms) + 10000))
-  while pids=$(network_processes "$@") && [[ -n "$pids" ]]; do
-    # shellcheck disable=SC2086 # one word per process
-    kill -KILL $pids 2>/dev/null || true
-    (($(now_ms) < until)) || die "cannot kill what runs on $1: ${pids//$'\n'/ }"
-    sleep 0.01
-  done
-}
+# network_kill HOST [PID...]: kills all that run there, but not those named.
+network_kill() { process_kill_all network_processes "$@"; }
 
 # network_down: ends what still runs on the hosts, then the hosts, with which the interfaces go.
 network_down() {

@@ -63,3 +63,14 @@ process_stop() {
   fi
   rm -f "$1"
 }
+
+# process_kill_all COMMAND...: kills those whose pids COMMAND prints, until it prints none: they may start others.
+process_kill_all() {
+  local pids until=$(($(now_ms) + 10000))
+  while pids=$("$@" || true) && [[ -n "$pids" ]]; do
+    # shellcheck disable=SC2086 # one word per process
+    kill -KILL $pids 2>/dev/null || true
+    (($(now_ms) < until)) || die "cannot kill processes ${pids//$'\n'/ }"
+    sleep 0.01
+  done
+}
