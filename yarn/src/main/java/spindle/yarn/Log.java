@@ -11,12 +11,13 @@ final class Log {
         System.err.println(Instant.now().truncatedTo(ChronoUnit.MILLIS) + " " + what);
     }
 
-    /** What went wrong in one line: the exception's own words, without its stack. */
+    /** What went wrong in one line: the exception's own words, without classes, stacks and links. */
     static String cause(Throwable e) {
         String message = e.getMessage();
         if (message == null || message.trim().isEmpty()) {
-            message = e.getClass().getSimpleName();
+            return e.getClass().getSimpleName();
         }
-        return message.trim().split("\\s*[\\r\\n]")[0];
+        return message.trim().split("\\s*([\\r\\n]|; For more details see)")[0]
+                .replaceFirst("^([a-z]+\\.)+\\w+(Exception|Error): ", "");
     }
 }

@@ -1,86 +1,17 @@
 package spindle.yarn;
 
-import java.io.File;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
-import java.util.EnumSet;
-import java.util.HashMap;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.security.UserGroupInformation;
-import org.apache.hadoop.yarn.api.ApplicationConstants;
-import org.apache.hadoop.yarn.api.records.ApplicationId;
-import org.apache.hadoop.yarn.api.records.ApplicationSubmissionContext;
-import org.apache.hadoop.yarn.api.records.ContainerLaunchContext;
-import org.apache.hadoop.yarn.api.records.LocalResource;
-import org.apache.hadoop.yarn.api.records.LogAggregationContext;
-import org.apache.hadoop.yarn.api.records.NodeReport;
-import org.apache.hadoop.yarn.api.records.NodeState;
-import org.apache.hadoop.yarn.api.records.Priority;
-import org.apache.hadoop.yarn.api.records.QueueInfo;
-import org.apache.hadoop.yarn.api.records.Resource;
-import org.apache.hadoop.yarn.api.records.ResourceRequest;
-import org.apache.hadoop.yarn.api.records.YarnApplicationState;
-import org.apache.hadoop.yarn.client.api.YarnClient;
-import org.apache.hadoop.yarn.client.api.YarnClientApplication;
-import org.apache.hadoop.yarn.conf.YarnConfiguration;
-import org.apache.hadoop.yarn.exceptions.ApplicationNotFoundException;
-import org.apache.hadoop.yarn.exceptions.YarnException;
+import java.io.UnsupportedEncodingException;
 
 /**
- * Puts the files in place, submits the application, and ends: what `spindle submit` starts a JVM for. It reads one
- * {@link Submission} from stdin and prints what it does as JSON lines; following the application needs no JVM.
+ * What `spindle submit` starts a JVM for: reads one {@link Submission} from stdin, has the {@link Submitter} see to
+ * it, and ends; following the application needs no JVM. It names no class of Hadoop, so that it can say when there
+ * is none.
  */
 final class Submit {
-    /** Files that were rotated away and may be fetched while the application runs; a node deletes what it fetched. */
-    private static final String ROTATED = ".*\\.log\\.\\d+.*|windows\\.\\d+.*";
-    /** Small: this JVM moves containers, not messages. See README for what was measured. */
-    private static final List<String> JAVA_OPTS = Arrays.asList("-Xmx64m", "-Xss512k", "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=32m", "-XX:-UsePerfData", "-Xshare:auto",
-            "-XX:+ExitOnOutOfMemoryError", "-XX:+IgnoreUnrecognizedVMOptions", "-Djava.net.preferIPv4Stack=true",
-            "-Dhadoop.root.logger=WARN,console");
-
-    private static final EnumSet<YarnApplicationState> ENDED =
-            EnumSet.of(YarnApplicationState.FINISHED, YarnApplicationState.FAILED, YarnApplicationState.KILLED);
-    private static final long RM_AWAY_MS = 15_000;
-
-    private final PrintStream out;
-    private final Submission wanted;
-    private final Configuration conf = Hadoop.configuration();
-    private final Sizes sizes = Sizes.of(conf);
-    private long step_began_ns;
-
-    private Submit(Submission wanted, PrintStream out, long began_ns) {
-        this.wanted = wanted;
-        this.out = out;
-        step_began_ns = began_ns;
-        conf.setLong("yarn.resourcemanager.connect.max-wait.ms", RM_AWAY_MS);
-        conf.setInt("ipc.client.connect.max.retries", 2);
-        conf.setLong("yarn.client.application-client-protocol.poll-interval-ms", 50);
-    }
-
-    /** A refusal: one line, and whether what was asked for is at fault or its execution. */
-    static final class Refused extends Exception {
-        private static final long serialVersionUID = 1;
-        final boolean usage;
-
-        Refused(boolean usage, String message) {
-            super(message);
-            this.usage = usage;
-        }
-    }
+    private Submit() {}
 
     public static void main(String[] args) {
         long began_ns = System.nanoTime();
@@ -92,7 +23,7 @@ final class Submit {
             if (line == null) {
                 throw new Malformed("no line on stdin");
             }
-            new Submit(Submission.parse(line), out, began_ns).run();
+            new Submitter(Submission.parse(line), out, began_ns).run();
             code = 0;
         } catch (Malformed e) {
             code = refuse(out, true, e.getMessage());
@@ -114,7 +45,7 @@ final class Submit {
     private static PrintStream utf8(FileDescriptor descriptor) {
         try {
             return new PrintStream(new FileOutputStream(descriptor), true, "UTF-8");
-        } catch (java.io.UnsupportedEncodingException e) {
+        } catch (UnsupportedEncodingException e) {
             throw new IllegalStateException(e); // every JVM has it
         }
     }
@@ -122,261 +53,5 @@ final class Submit {
     private static int refuse(PrintStream out, boolean usage, String text) {
         out.println(Protocol.line("refused", "kind", usage ? "usage" : "failed", "text", text));
         return usage ? 2 : 1;
-    }
-
-    private void step(String name, String detail) {
-        long now = System.nanoTime();
-        out.println(Protocol.line("step", "name", name, "ms", (now - step_began_ns) / 1_000_000, "detail", detail));
-        step_began_ns = now;
-    }
-
-    private void warn(String text) {
-        out.println(Protocol.line("warning", "text", text));
-    }
-
-    private void run() throws Exception {
-        if (UserGroupInformation.isSecurityEnabled()) {
-            throw new Refused(true, "the cluster asks for Kerberos (hadoop.security.authentication): not supported yet");
-        }
-        checkFiles();
-        String user = UserGroupInformation.getCurrentUser().getShortUserName();
-        // The file system is another server: it works while the ResourceManager is asked.
-        FutureTask<Shared> shared = inBackground(this::stageShared);
-        YarnClient yarn = YarnClient.createYarnClient();
-        yarn.init(conf);
-        yarn.start();
-        YarnClientApplication application = connect(yarn);
-        ApplicationSubmissionContext context = application.getApplicationSubmissionContext();
-        String id = context.getApplicationId().toString();
-        FutureTask<ContainerLaunchContext> staged = inBackground(() -> stage(result(shared), id, user));
-        Path dir;
-        try {
-            check(yarn, application.getNewApplicationResponse().getMaximumResourceCapability());
-            step("check", "queue " + wanted.queue);
-            context.setAMContainerSpec(result(staged));
-            step("stage", "binary " + (result(shared).binary.reused ? "reused" : "uploaded"));
-            fill(context);
-            yarn.submitApplication(context);
-            dir = result(shared).staging.appDir(id);
-        } catch (Exception e) {
-            discard(shared, staged, id);
-            throw e;
-        }
-        step("submit", "");
-        out.println(Protocol.line("submitted", "app", id, "user", user, "app_dir", dir.toString(),
-                "am_memory_mb", sizes.rounded(wanted.am.memory_mb),
-                "executor_memory_mb", sizes.rounded(wanted.executor.memory_mb)));
-        out.flush();
-        sweep(yarn, result(shared));
-    }
-
-    /** Nobody waits for this any more. */
-    private void sweep(YarnClient yarn, Shared shared) {
-        try {
-            new Sweep(shared.staging, System.currentTimeMillis()).run(app -> life(yarn, app),
-                    new HashSet<>(Arrays.asList(shared.binary.sha256, shared.jar.sha256)));
-        } catch (IOException | RuntimeException e) {
-            Log.say("sweep of " + wanted.staging + ": " + Log.cause(e));
-        }
-    }
-
-    private static Sweep.Life life(YarnClient yarn, String application) throws IOException {
-        try {
-            String[] parts = application.split("_");
-            ApplicationId id = ApplicationId.newInstance(Long.parseLong(parts[1]), Integer.parseInt(parts[2]));
-            boolean ended = ENDED.contains(yarn.getApplicationReport(id).getYarnApplicationState());
-            return ended ? Sweep.Life.ENDED : Sweep.Life.LIVE;
-        } catch (ApplicationNotFoundException e) {
-            return Sweep.Life.UNKNOWN;
-        } catch (YarnException | ArrayIndexOutOfBoundsException | NumberFormatException e) {
-            throw new IOException(application + ": " + Log.cause(e), e);
-        }
-    }
-
-    private YarnClientApplication connect(YarnClient yarn) throws YarnException, Refused {
-        // With several ResourceManagers there is no such setting, but one for each.
-        String rm = conf.get("yarn.resourcemanager.ha.rm-ids",
-                conf.get(YarnConfiguration.RM_ADDRESS, YarnConfiguration.DEFAULT_RM_ADDRESS));
-        try {
-            YarnClientApplication application = yarn.createApplication();
-            step("connect", rm);
-            return application;
-        } catch (IOException e) {
-            throw new Refused(false, "no answer from the ResourceManager at " + rm + " (" + Log.cause(e)
-                    + "): is it up, and is HADOOP_CONF_DIR right?");
-        }
-    }
-
-    private void checkFiles() throws Refused {
-        List<String> files = new ArrayList<>(wanted.files);
-        files.add(wanted.binary.path);
-        files.add(wanted.jar.path);
-        for (String file : files) {
-            if (!Staging.isRemote(file) && !(new File(file).isFile() && new File(file).canRead())) {
-                throw new Refused(true, file + " is not there, is no file, or may not be read");
-            }
-        }
-    }
-
-    /** What is in place for any application. */
-    private static final class Shared {
-        final Staging staging;
-        final Staging.Kept binary;
-        final Staging.Kept jar;
-
-        Shared(Staging staging, Staging.Kept binary, Staging.Kept jar) {
-            this.staging = staging;
-            this.binary = binary;
-            this.jar = jar;
-        }
-    }
-
-    private Shared stageShared() throws IOException {
-        Staging staging = new Staging(wanted.staging, conf);
-        return new Shared(staging, staging.keep("bin", Staging.BINARY, 0755, wanted.binary),
-                staging.keep("lib", Staging.JAR, 0644, wanted.jar));
-    }
-
-    /** Nothing of an application that is not stays behind. */
-    private void discard(FutureTask<Shared> shared, FutureTask<?> staged, String id) {
-        try {
-            result(staged);
-        } catch (Exception e) {
-            Log.say("staging: " + Log.cause(e));
-        }
-        try {
-            Staging staging = result(shared).staging;
-            staging.discard(staging.appDir(id));
-        } catch (Exception e) {
-            Log.say(wanted.staging + ": " + Log.cause(e)); // then there is nothing to discard
-        }
-    }
-
-    /** Puts the application's own files in place; returns how to start its master. */
-    private ContainerLaunchContext stage(Shared shared, String id, String user) throws Exception {
-        Staging staging = shared.staging;
-        Path dir = staging.appDir(id);
-        staging.makeAppDir(dir);
-        // Most of the time for a file is spent waiting for the file system: all at once.
-        List<FutureTask<Settings.Resource>> for_executors = new ArrayList<>();
-        List<FutureTask<Settings.Resource>> for_driver = new ArrayList<>();
-        for (Submission.Private file : wanted.privates) {
-            (file.executors ? for_executors : for_driver)
-                    .add(inBackground(() -> staging.write(dir, file.name, file.content)));
-        }
-        for (String file : wanted.files) {
-            for_executors.add(inBackground(() -> staging.copy(dir, Submission.baseName(file), new File(file))));
-        }
-        List<Settings.Resource> executors = results(for_executors);
-        List<Settings.Resource> all = results(for_driver);
-        executors.add(shared.binary.resource);
-        Settings settings = new Settings(user, dir.toString(), shared.binary.sha256, wanted.driver_args, executors,
-                sizes.rounded(wanted.am.memory_mb), sizes.rounded(wanted.executor.memory_mb));
-        all.addAll(executors);
-        all.add(shared.jar.resource);
-        all.add(staging.write(dir, Settings.FILE, settings.write().getBytes("UTF-8")));
-        Map<String, LocalResource> local = new HashMap<>();
-        for (Settings.Resource resource : all) {
-            local.put(resource.name, Hadoop.localResource(resource));
-        }
-        Map<String, String> env = new HashMap<>();
-        env.put("CLASSPATH", classpath());
-        env.put("HADOOP_USER_NAME", user);
-        env.put("MALLOC_ARENA_MAX", "1");
-        List<String> opts = wanted.am_java_opts.isEmpty() ? JAVA_OPTS : wanted.am_java_opts;
-        String command = Shell.container("exec {{JAVA_HOME}}/bin/java" + Shell.words(opts) + " "
-                + ApplicationMaster.class.getName(), "shim.");
-        return ContainerLaunchContext.newInstance(local, env, Collections.singletonList(command), null, null, null);
-    }
-
-    /** Our jar and the cluster's Hadoop, by names that the node replaces. */
-    private String classpath() {
-        String[] hadoop = conf.getStrings(YarnConfiguration.YARN_APPLICATION_CLASSPATH,
-                YarnConfiguration.DEFAULT_YARN_CROSS_PLATFORM_APPLICATION_CLASSPATH);
-        StringBuilder classpath = new StringBuilder("{{PWD}}/" + Staging.JAR);
-        for (String entry : hadoop) {
-            classpath.append(ApplicationConstants.CLASS_PATH_SEPARATOR).append(entry.trim());
-        }
-        return classpath.toString();
-    }
-
-    private void fill(ApplicationSubmissionContext context) {
-        context.setApplicationName(wanted.name);
-        context.setApplicationType("SPINDLE");
-        context.setApplicationTags(wanted.tags);
-        context.setQueue(wanted.queue);
-        context.setPriority(Priority.newInstance(wanted.priority));
-        context.setMaxAppAttempts(wanted.attempts);
-        context.setAttemptFailuresValidityInterval(wanted.attempts_window_ms);
-        context.setKeepContainersAcrossApplicationAttempts(false);
-        context.setLogAggregationContext(LogAggregationContext.newInstance(null, null, ROTATED, null));
-        Resource size = Resource.newInstance(wanted.am.memory_mb, wanted.am.cores);
-        context.setResource(size);
-        if (wanted.label != null) {
-            context.setAMContainerResourceRequest(ResourceRequest.newInstance(Priority.newInstance(0),
-                    ResourceRequest.ANY, size, 1, true, wanted.label));
-        }
-    }
-
-    private void check(YarnClient yarn, Resource max) throws IOException, YarnException, Refused {
-        checkMemory("the driver", "driver.memory", wanted.am.memory_mb, max);
-        checkMemory("an executor", "executors.memory", wanted.executor.memory_mb, max);
-        if ("file".equals(FileSystem.getDefaultUri(conf).getScheme())) {
-            warn("fs.defaultFS is " + FileSystem.getDefaultUri(conf) + ", this machine's files: is HADOOP_CONF_DIR right?");
-        }
-        // The fair scheduler makes queues when they are asked for.
-        if (yarn.getQueueInfo(wanted.queue) == null && !Sizes.isFair(conf)) {
-            List<String> names = new ArrayList<>();
-            for (QueueInfo queue : yarn.getAllQueues()) {
-                if (queue.getChildQueues().isEmpty()) {
-                    names.add(queue.getQueueName());
-                }
-            }
-            Collections.sort(names);
-            throw new Refused(true, "no queue " + wanted.queue + ": set queue to one of " + String.join(", ", names));
-        }
-        List<Integer> free_mb = new ArrayList<>();
-        for (NodeReport node : yarn.getNodeReports(NodeState.RUNNING)) {
-            Resource used = node.getUsed();
-            long free = node.getCapability().getMemorySize() - (used == null ? 0 : used.getMemorySize());
-            free_mb.add((int) free);
-        }
-        String shortage = sizes.shortage(free_mb, wanted.am.memory_mb, wanted.executor.memory_mb, wanted.instances);
-        if (shortage != null) {
-            warn(shortage);
-        }
-    }
-
-    private void checkMemory(String whose, String setting, int asked_mb, Resource max) throws Refused {
-        int rounded_mb = sizes.rounded(asked_mb);
-        if (rounded_mb > max.getMemorySize()) {
-            throw new Refused(true, whose + " asks for " + asked_mb + " MB (" + rounded_mb + " MB as YARN rounds), but the"
-                    + " cluster gives a container " + max.getMemorySize() + " MB at most: lower " + setting
-                    + " or raise yarn.scheduler.maximum-allocation-mb");
-        }
-    }
-
-    private static <T> FutureTask<T> inBackground(Callable<T> work) {
-        FutureTask<T> task = new FutureTask<>(work);
-        Thread thread = new Thread(task, "staging");
-        thread.setDaemon(true);
-        thread.start();
-        return task;
-    }
-
-    private static <T> List<T> results(List<FutureTask<T>> tasks) throws Exception {
-        List<T> results = new ArrayList<>();
-        for (FutureTask<T> task : tasks) {
-            results.add(result(task));
-        }
-        return results;
-    }
-
-    private static <T> T result(FutureTask<T> task) throws Exception {
-        try {
-            return task.get();
-        } catch (ExecutionException e) {
-            throw e.getCause() instanceof Exception ? (Exception) e.getCause() : e;
-        }
     }
 }
