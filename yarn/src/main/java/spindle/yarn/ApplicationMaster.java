@@ -87,7 +87,7 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
             code = master.run();
         } catch (Exception | LinkageError e) {
             e.printStackTrace();
-            Log.say("cannot begin: " + Log.cause(e));
+            Log.say("cannot go on: " + Log.cause(e));
         }
         System.err.flush();
         // Hadoop's shutdown hooks could hang, and would have nothing to do: all is said and deleted.

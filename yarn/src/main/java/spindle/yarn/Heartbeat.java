@@ -33,7 +33,9 @@ final class Heartbeat extends Thread {
     private Cluster cluster;
     // Guarded by this: what the controlling thread wants.
     private String ready;
-    private Finish finish;
+    private boolean finishing;
+    private boolean succeeded;
+    private String diagnostics;
     private float progress;
     private boolean asking;
     private boolean urgent;
@@ -41,17 +43,6 @@ final class Heartbeat extends Thread {
     private List<Integer> withdrawn = new ArrayList<>();
     private List<Cluster.Grant> releases = new ArrayList<>();
     private Set<String> blacklist = Collections.emptySet();
-
-    /** The decided end of the application. */
-    private static final class Finish {
-        final boolean succeeded;
-        final String diagnostics;
-
-        Finish(boolean succeeded, String diagnostics) {
-            this.succeeded = succeeded;
-            this.diagnostics = diagnostics;
-        }
-    }
 
     Heartbeat(Callable<Cluster> connect, String host, long asking_ms, long idle_ms, News news) {
         super("heartbeat");
@@ -88,7 +79,9 @@ final class Heartbeat extends Thread {
 
     /** Unregisters as the next thing. */
     synchronized void finish(boolean succeeded, String diagnostics) {
-        finish = new Finish(succeeded, diagnostics);
+        this.succeeded = succeeded;
+        this.diagnostics = diagnostics;
+        finishing = true;
         notifyAll();
     }
 
@@ -111,7 +104,7 @@ final class Heartbeat extends Thread {
     }
 
     private synchronized void awaitReady() throws InterruptedException {
-        while (ready == null && finish == null) {
+        while (ready == null && !finishing) {
             wait();
         }
     }
@@ -129,7 +122,7 @@ final class Heartbeat extends Thread {
     /** False when it is time to unregister. */
     private synchronized boolean awaitNextBeat() throws InterruptedException {
         long until = now() + (asking ? asking_ms : idle_ms);
-        while (finish == null && !urgent) {
+        while (!finishing && !urgent) {
             long left = until - now();
             if (left <= 0) {
                 break;
@@ -137,7 +130,7 @@ final class Heartbeat extends Thread {
             wait(left);
         }
         urgent = false;
-        return finish == null;
+        return !finishing;
     }
 
     private Cluster.Answer beat() throws Cluster.TurnedAway, InterruptedException {
@@ -153,8 +146,9 @@ final class Heartbeat extends Thread {
     }
 
     private void unregister() throws Cluster.TurnedAway, InterruptedException {
+        // Set before finishing, and not again.
         retried("unregister", () -> {
-            cluster.unregister(finish.succeeded, finish.diagnostics);
+            cluster.unregister(succeeded, diagnostics);
             return null;
         });
         try {

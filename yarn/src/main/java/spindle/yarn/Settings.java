@@ -33,57 +33,47 @@ final class Settings {
     final List<Resource> resources;
     final int driver_memory_mb;
     final int executor_memory_mb;
+    /** How long a full host is passed over while nothing else is given. */
     final long spread_timeout_ms;
+    /** Between heartbeats while something is asked for. */
     final long beat_asking_ms;
     final long beat_idle_ms;
 
-    Settings(String user, String app_dir, String binary_sha256, List<String> driver_args, List<Resource> resources,
-            int driver_memory_mb, int executor_memory_mb) {
-        this(user, app_dir, binary_sha256, driver_args, resources, driver_memory_mb, executor_memory_mb,
-                5000, 200, 1000);
-    }
-
-    Settings(String user, String app_dir, String binary_sha256, List<String> driver_args, List<Resource> resources,
-            int driver_memory_mb, int executor_memory_mb, long spread_timeout_ms, long beat_asking_ms,
-            long beat_idle_ms) {
-        this.user = user;
-        this.app_dir = app_dir;
-        this.binary_sha256 = binary_sha256;
-        this.driver_args = driver_args;
-        this.resources = resources;
-        this.driver_memory_mb = driver_memory_mb;
-        this.executor_memory_mb = executor_memory_mb;
-        this.spread_timeout_ms = spread_timeout_ms;
-        this.beat_asking_ms = beat_asking_ms;
-        this.beat_idle_ms = beat_idle_ms;
-    }
-
-    static Settings parse(String text) throws Malformed {
-        Fields fields = Fields.parse(text, FILE);
+    private Settings(Fields fields) throws Malformed {
+        int max = Integer.MAX_VALUE;
         fields.integer("v", Protocol.VERSION, Protocol.VERSION);
-        List<Resource> resources = new ArrayList<>();
+        user = fields.text("user");
+        app_dir = fields.text("app_dir");
+        binary_sha256 = fields.text("binary_sha256");
+        driver_args = fields.texts("driver_args");
+        resources = new ArrayList<>();
         for (Fields resource : fields.objects("resources")) {
             resources.add(new Resource(resource.text("name"), resource.text("url"),
                     resource.number("size", 0, Long.MAX_VALUE), resource.number("mtime", 0, Long.MAX_VALUE),
                     resource.text("visibility")));
         }
-        int max = Integer.MAX_VALUE;
-        return new Settings(fields.text("user"), fields.text("app_dir"), fields.text("binary_sha256"),
-                fields.texts("driver_args"), resources, fields.integer("driver_memory_mb", 1, max),
-                fields.integer("executor_memory_mb", 1, max), fields.number("spread_timeout_ms", 0, max),
-                fields.number("beat_asking_ms", 1, max), fields.number("beat_idle_ms", 1, max));
+        driver_memory_mb = fields.integer("driver_memory_mb", 1, max);
+        executor_memory_mb = fields.integer("executor_memory_mb", 1, max);
+        spread_timeout_ms = fields.number("spread_timeout_ms", 0, max);
+        beat_asking_ms = fields.number("beat_asking_ms", 1, max);
+        beat_idle_ms = fields.number("beat_idle_ms", 1, max);
     }
 
-    String write() {
-        List<Map<String, Object>> resources = new ArrayList<>();
-        for (Resource resource : this.resources) {
-            resources.add(Json.object("name", resource.name, "url", resource.url, "size", resource.size,
+    static Settings parse(String text) throws Malformed {
+        return new Settings(Fields.parse(text, FILE));
+    }
+
+    /** What {@link #parse} reads; memory as the scheduler rounds it. */
+    static String write(String user, String app_dir, String binary_sha256, List<String> driver_args,
+            List<Resource> resources, int driver_memory_mb, int executor_memory_mb) {
+        List<Map<String, Object>> files = new ArrayList<>();
+        for (Resource resource : resources) {
+            files.add(Json.object("name", resource.name, "url", resource.url, "size", resource.size,
                     "mtime", resource.mtime, "visibility", resource.visibility));
         }
         return Json.write(Json.object("v", Protocol.VERSION, "user", user, "app_dir", app_dir,
-                "binary_sha256", binary_sha256, "driver_args", driver_args, "resources", resources,
+                "binary_sha256", binary_sha256, "driver_args", driver_args, "resources", files,
                 "driver_memory_mb", driver_memory_mb, "executor_memory_mb", executor_memory_mb,
-                "spread_timeout_ms", spread_timeout_ms, "beat_asking_ms", beat_asking_ms,
-                "beat_idle_ms", beat_idle_ms));
+                "spread_timeout_ms", 5000, "beat_asking_ms", 200, "beat_idle_ms", 1000));
     }
 }

@@ -220,11 +220,11 @@ final class Submitter {
         List<Settings.Resource> executors = results(for_executors);
         List<Settings.Resource> all = results(for_driver);
         executors.add(shared.binary.resource);
-        Settings settings = new Settings(user, dir.toString(), shared.binary.sha256, wanted.driver_args, executors,
+        String settings = Settings.write(user, dir.toString(), shared.binary.sha256, wanted.driver_args, executors,
                 sizes.rounded(wanted.am.memory_mb), sizes.rounded(wanted.executor.memory_mb));
         all.addAll(executors);
         all.add(shared.jar.resource);
-        all.add(staging.write(dir, Settings.FILE, settings.write().getBytes("UTF-8")));
+        all.add(staging.write(dir, Settings.FILE, settings.getBytes("UTF-8")));
         Map<String, LocalResource> local = new HashMap<>();
         for (Settings.Resource resource : all) {
             local.put(resource.name, Hadoop.localResource(resource));

@@ -51,10 +51,13 @@ class NamesTest {
     @Test
     void settings_come_back_as_they_were() throws Malformed {
         Settings.Resource file = new Settings.Resource("a", "hdfs://n/a b", 5, 1700000000000L, "PUBLIC");
-        Settings settings = new Settings("u", "hdfs://n/x", "abc", Arrays.asList("--follow-ms", "60000"),
+        String written = Settings.write("u", "hdfs://n/x", "abc", Arrays.asList("--follow-ms", "60000"),
                 Collections.singletonList(file), 448, 256);
-        String written = settings.write();
-        assertEquals(written, Settings.parse(written).write());
+        Settings read = Settings.parse(written);
+        assertEquals(written, Settings.write(read.user, read.app_dir, read.binary_sha256, read.driver_args,
+                read.resources, read.driver_memory_mb, read.executor_memory_mb));
+        assertEquals(Arrays.asList(5000L, 200L, 1000L),
+                Arrays.asList(read.spread_timeout_ms, read.beat_asking_ms, read.beat_idle_ms));
         assertEquals("am.json.v is 2, not from 1 to 1",
                 assertThrows(Malformed.class, () -> Settings.parse(written.replace("\"v\":1", "\"v\":2"))).getMessage());
     }

@@ -128,6 +128,20 @@ class PlanTest {
     }
 
     @Test
+    void the_share_is_doubled_once_a_while() {
+        target(1, slot(0, 1), slot(1, 1), slot(2, 1), slot(3, 1));
+        answer(1, grant(1, "h1"), grant(2, "h1"), grant(3, "h1"));
+        answer(4); // more nodes: now one slot is the share of each
+        now += TIMEOUT_MS;
+        plan.tick(now);
+        plan.tick(now);
+        assertEquals(1, take().blacklist.size(), "two, of which it has three");
+        now += TIMEOUT_MS;
+        plan.tick(now);
+        assertTrue(take().blacklist.isEmpty());
+    }
+
+    @Test
     void a_grant_starts_the_while_again() {
         plan.registered(new Cluster.Registered(4096, 4, "default"), 3);
         target(1, slot(0, 1), slot(1, 1), slot(2, 1));
