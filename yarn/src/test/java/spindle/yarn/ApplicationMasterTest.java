@@ -42,6 +42,7 @@ class ApplicationMasterTest {
     private final FakeCluster cluster = new FakeCluster();
     private final AtomicLong clock = new AtomicLong(5_000_000);
     private volatile ApplicationMaster master;
+    private long beat_idle_ms = 10;
 
     @BeforeEach
     void prepare() throws IOException {
@@ -88,6 +89,12 @@ class ApplicationMasterTest {
         assertEquals(ExitCode.OK, code);
         assertTrue(heard().stream().anyMatch(line -> line.contains("\"class\":\"killed\",\"code\":137")));
         assertEquals(Arrays.asList("launch c2 ./spindle executor 0", "launch c3 ./spindle executor 0"), sorted("launch"));
+    }
+
+    @Test
+    void what_is_wanted_does_not_wait_for_the_next_heartbeat() throws Exception {
+        beat_idle_ms = 3_600_000;
+        assertEquals(ExitCode.OK, run(READY + target(1, "0.1") + "expect started\n" + target(2) + "expect exited\n" + FINISH));
     }
 
     @Test
@@ -269,7 +276,7 @@ class ApplicationMasterTest {
         String hash = sha256 == null ? actual : String.join("", Collections.nCopies(64, sha256));
         Settings settings = Settings.parse(Settings.write("someone", "hdfs://n/app", hash,
                 Collections.singletonList("--more"), Collections.emptyList(), 448, 256)
-                .replaceAll("(\"beat_\\w+\"):\\d+", "$1:10"));
+                .replaceAll("\"beat_\\w+\":\\d+,\"beat_\\w+\":\\d+", "\"beat_asking_ms\":10,\"beat_idle_ms\":" + beat_idle_ms));
         Map<String, String> env = new HashMap<>();
         env.put("CONTAINER_ID", "container_e01_17_0001_02_000001");
         env.put("NM_HOST", "nm1");

@@ -300,6 +300,18 @@ class PlanTest {
     }
 
     @Test
+    void a_place_becomes_free_once() {
+        target(1, slot(0, 1), slot(1, 1), slot(2, 1), slot(3, 1));
+        answer(grant(1, "h1"), grant(2, "h1"), grant(3, "h2"));
+        target(2, slot(0, 2), slot(1, 1), slot(2, 1), slot(3, 1));
+        completed("c1", -100); // was free when it was told to stop
+        take();
+        Cluster.Grant third = grant(5, "h1");
+        answer(grant(4, "h1"), third);
+        assertEquals(asList(third), take().releases);
+    }
+
+    @Test
     void a_stopping_container_takes_no_place() {
         target(1, slot(0, 1), slot(1, 1));
         answer(grant(1, "h1"), grant(2, "h2"));
