@@ -145,6 +145,7 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
 
     /** SIGTERM: the driver gets it from YARN too; here only the attempt must end, unregistered, and at once. */
     private void terminated() {
+        Log.say("told to end, unregistered");
         if (driver != null) {
             driver.terminate();
         }
@@ -307,6 +308,7 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
         if (!registering) {
             registering = true;
             last_answer_ms = clock.getAsLong();
+            rm_told_ms = last_answer_ms;
             heartbeat.ready(http);
         }
     }

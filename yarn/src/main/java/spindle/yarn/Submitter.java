@@ -13,7 +13,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -58,6 +60,12 @@ final class Submitter {
     private final Submission wanted;
     private final Configuration conf = Hadoop.configuration();
     private final Sizes sizes = Sizes.of(conf);
+    /** One of its tasks waits for others: there must be room for them. */
+    private final ExecutorService background = Executors.newFixedThreadPool(8, work -> {
+        Thread thread = new Thread(work, "staging");
+        thread.setDaemon(true);
+        return thread;
+    });
     private long step_began_ns;
 
     Submitter(Submission wanted, PrintStream out, long began_ns) {
@@ -87,24 +95,29 @@ final class Submitter {
         checkFiles();
         String user = UserGroupInformation.getCurrentUser().getShortUserName();
         // The file system is another server: it works while the ResourceManager is asked.
-        FutureTask<Shared> shared = inBackground(this::stageShared);
+        Future<Shared> shared = inBackground(this::stageShared);
         YarnClient yarn = YarnClient.createYarnClient();
         yarn.init(conf);
         yarn.start();
         YarnClientApplication application = connect(yarn);
         ApplicationSubmissionContext context = application.getApplicationSubmissionContext();
         String id = context.getApplicationId().toString();
-        FutureTask<ContainerLaunchContext> staged = inBackground(() -> stage(result(shared), id, user));
+        Future<ContainerLaunchContext> staged = inBackground(() -> stage(result(shared), id, user));
         Path dir;
+        boolean submitting = false;
         try {
             check(yarn, application.getNewApplicationResponse().getMaximumResourceCapability());
             step("check", "queue " + wanted.queue);
             context.setAMContainerSpec(result(staged));
             step("stage", "binary " + (result(shared).binary.reused ? "reused" : "uploaded"));
             fill(context);
+            submitting = true;
             yarn.submitApplication(context);
             dir = result(shared).staging.appDir(id);
         } catch (Exception e) {
+            if (submitting) {
+                kill(yarn, context.getApplicationId());
+            }
             discard(shared, staged, id);
             throw e;
         }
@@ -187,8 +200,17 @@ final class Submitter {
         }
     }
 
+    /** It may have been accepted although we were told otherwise; without its files it could not run. */
+    private static void kill(YarnClient yarn, ApplicationId id) {
+        try {
+            yarn.killApplication(id);
+        } catch (IOException | YarnException e) {
+            Log.say(id + " is not killed: " + Log.cause(e)); // most often there is none
+        }
+    }
+
     /** Nothing of an application that is not stays behind. */
-    private void discard(FutureTask<Shared> shared, FutureTask<?> staged, String id) {
+    private void discard(Future<Shared> shared, Future<?> staged, String id) {
         try {
             result(staged);
         } catch (Exception e) {
@@ -208,8 +230,8 @@ final class Submitter {
         Path dir = staging.appDir(id);
         staging.makeAppDir(dir);
         // Most of the time for a file is spent waiting for the file system: all at once.
-        List<FutureTask<Settings.Resource>> for_executors = new ArrayList<>();
-        List<FutureTask<Settings.Resource>> for_driver = new ArrayList<>();
+        List<Future<Settings.Resource>> for_executors = new ArrayList<>();
+        List<Future<Settings.Resource>> for_driver = new ArrayList<>();
         for (Submission.Private file : wanted.privates) {
             (file.executors ? for_executors : for_driver)
                     .add(inBackground(() -> staging.write(dir, file.name, file.content)));
@@ -306,23 +328,19 @@ final class Submitter {
         }
     }
 
-    private static <T> FutureTask<T> inBackground(Callable<T> work) {
-        FutureTask<T> task = new FutureTask<>(work);
-        Thread thread = new Thread(task, "staging");
-        thread.setDaemon(true);
-        thread.start();
-        return task;
+    private <T> Future<T> inBackground(Callable<T> work) {
+        return background.submit(work);
     }
 
-    private static <T> List<T> results(List<FutureTask<T>> tasks) throws Exception {
+    private static <T> List<T> results(List<Future<T>> tasks) throws Exception {
         List<T> results = new ArrayList<>();
-        for (FutureTask<T> task : tasks) {
+        for (Future<T> task : tasks) {
             results.add(result(task));
         }
         return results;
     }
 
-    private static <T> T result(FutureTask<T> task) throws Exception {
+    private static <T> T result(Future<T> task) throws Exception {
         try {
             return task.get();
         } catch (ExecutionException e) {

@@ -59,9 +59,12 @@ class JsonTest {
 
     @Test
     void depth_and_size_have_an_end() throws Malformed {
-        Json.parse(repeat("[", 32) + repeat("]", 32));
-        Malformed deep = assertThrows(Malformed.class, () -> Json.parse(repeat("[", 1_000_000)));
-        assertTrue(deep.getMessage().contains("nested deeper than 32"), deep.getMessage());
+        Json.parse(repeat("[", 32) + 1 + repeat("]", 32));
+        for (int depth : new int[] {33, 1_000_000}) {
+            String text = repeat("[", depth) + 1 + repeat("]", depth);
+            Malformed deep = assertThrows(Malformed.class, () -> Json.parse(text));
+            assertTrue(deep.getMessage().contains("nested deeper than 32"), deep.getMessage());
+        }
         Json.parse("[" + repeat("0,", 199_998) + "0]");
         Malformed many = assertThrows(Malformed.class, () -> Json.parse("[" + repeat("0,", 199_999) + "0]"));
         assertTrue(many.getMessage().contains("more than 200000 values"), many.getMessage());
