@@ -33,8 +33,10 @@ class ApplicationMasterTest {
             + "expect() { local line; while IFS= read -r line; do printf '%s\\n' \"$line\" >>heard\n"
             + "  [[ \"$line\" != *\"$1\"* ]] || return 0; done; exit 77; }\n"
             + "reach() { : >\"$1\"; }\n";
-    private static final String READY = "expect hello; say '{\"type\":\"ready\",\"http\":\"nm1:4711\"}'; expect registered\n";
-    private static final String FINISH = "say '{\"type\":\"finish\",\"status\":\"SUCCEEDED\",\"diagnostics\":\"all done\"}'\n";
+    private static final String READY =
+            "expect hello; say '{\"type\":\"ready\",\"http\":\"nm1:4711\"}'; expect registered\n";
+    private static final String FINISH =
+            "say '{\"type\":\"finish\",\"status\":\"SUCCEEDED\",\"diagnostics\":\"all done\"}'\n";
 
     @TempDir
     Path dir;
@@ -162,13 +164,18 @@ class ApplicationMasterTest {
 
     @Test
     void a_silent_driver_is_killed_after_a_minute() throws Exception {
-        int code = run(READY + "reach ready; expect '\"n\":1'; reach pinged; while read -r line; do :; done\n", () -> {
+        String script = READY + "echo $$ >pid; reach ready; expect '\"n\":1'; reach pinged; while read -r line; do :; done\n";
+        int code = run(script, () -> {
             awaitFile("ready");
             pass(10_000);
             awaitFile("pinged");
             pass(50_000);
         });
         assertEquals(ExitCode.DRIVER_SILENT, code);
+        String pid = Files.readAllLines(dir.resolve("pid")).get(0);
+        while (new ProcessBuilder("kill", "-0", pid).start().waitFor() == 0) {
+            Thread.yield(); // it was told to, and will
+        }
         assertNotUnregistered();
     }
 

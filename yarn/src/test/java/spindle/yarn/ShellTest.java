@@ -15,9 +15,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Commands as a real bash understands them, wrapped as a NodeManager does it. */
 class ShellTest {
-    private static final List<String> ARGUMENTS = Arrays.asList("plain-_./:=,@%+", "", " ", "two words", "'", "\"", "\\",
-            "\\n", "$HOME", "${HOME}", "$(id)", "`id`", "!!", "{{PWD}}", "<LOG_DIR>", "<CPS>", "a\nb\tc", "ü€😀", "*", "~", "#", ";",
-            "&&", "|", "a\\x41", "\u00070123", "{a,b}", "-n");
+    private static final List<String> ARGUMENTS = Arrays.asList("plain-_./:=,@%+", "", " ", "two words", "'", "\"",
+            "\\", "\\n", "$HOME", "${HOME}", "$(id)", "`id`", "!!", "{{PWD}}", "<LOG_DIR>", "<CPS>", "a\nb\tc",
+            "ü€😀", "*", "~", "#", ";", "&&", "|", "a\\x41", "\u00070123", "{a,b}", "-n");
 
     @TempDir
     Path dir;
@@ -25,20 +25,21 @@ class ShellTest {
     @Test
     void arguments_arrive_as_they_are() throws Exception {
         String script = "exec printf '%s\\0'" + Shell.words(ARGUMENTS);
-        assertEquals(ARGUMENTS, Arrays.asList(run("/bin/bash", "-c", script).split("\0", -1)).subList(0, ARGUMENTS.size()));
+        assertEquals(ARGUMENTS, printed(run("/bin/bash", "-c", script)));
     }
 
     @Test
     void arguments_arrive_through_a_node_manager() throws Exception {
-        String command = Shell.container("printf '%s\\0'" + Shell.words(ARGUMENTS), "x.");
+        String command = Shell.container("p=printf; $p '%s\\0'" + Shell.words(ARGUMENTS), "x.");
         assertTrue(command.chars().allMatch(c -> c >= ' ' && c < 0x7f), "neither its locale nor its lines matter");
         // What ContainerLaunch replaces in a command, and what it writes around it.
-        command = command.replace("<LOG_DIR>", dir.toString()).replace("<CPS>", ":").replace("{{", "$").replace("}}", "");
+        command = command.replace("<LOG_DIR>", dir.toString()).replace("<CPS>", ":").replace("{{", "$")
+                .replace("}}", "");
         Path launch = dir.resolve("launch_container.sh");
         Files.write(launch, ("exec /bin/bash -c \"" + command + "\"\n").getBytes(StandardCharsets.US_ASCII));
         run("/bin/bash", launch.toString());
         String written = new String(Files.readAllBytes(dir.resolve("x.stdout")), StandardCharsets.UTF_8);
-        assertEquals(ARGUMENTS, Arrays.asList(written.split("\0", -1)).subList(0, ARGUMENTS.size()));
+        assertEquals(ARGUMENTS, printed(written));
     }
 
     @Test
@@ -51,6 +52,10 @@ class ShellTest {
         assertEquals("exit 18", run("/bin/bash", "-c", script));
         Files.delete(dir.resolve("spindle"));
         assertEquals("exit 18", run("/bin/bash", "-c", script));
+    }
+
+    private static List<String> printed(String words) {
+        return Arrays.asList(words.split("\0", -1)).subList(0, ARGUMENTS.size());
     }
 
     /** What the command prints, or "exit N". */
