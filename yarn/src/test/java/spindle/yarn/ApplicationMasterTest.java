@@ -297,6 +297,7 @@ class ApplicationMasterTest {
                 failure[0] = e;
             }
         });
+        acting.setDaemon(true);
         acting.start();
         int code = master.run();
         acting.join();
