@@ -65,7 +65,7 @@ class ApplicationMasterTest {
         assertEquals(Arrays.asList("unregister true all done", "clean up"),
                 cluster.calls.subList(cluster.calls.size() - 2, cluster.calls.size()));
         List<String> heard = heard();
-        assertEquals("{\"type\":\"hello\",\"v\":1,\"app\":\"application_17_0001\",\"attempt\":2,"
+        assertEquals("{\"type\":\"hello\",\"v\":1,\"app\":\"application_17_0001\",\"app_dir\":\"hdfs://n/app\",\"attempt\":2,"
                 + "\"container\":\"container_e01_17_0001_02_000001\",\"host\":\"nm1\",\"log_dir\":\"" + dir
                 + "/logs\",\"user\":\"someone\",\"proxy_base\":\"/proxy/application_17_0001\","
                 + "\"container_memory_mb\":448}", heard.get(0));
