@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Usage;
 use super::follow::{Event, Follower};
 use super::submit::{DeployMode, Submission};
 use crate::clock::Clock;
 use crate::exit;
 use crate::web::{Token, client};
 use crate::wire::Secret;
-use crate::yarn::{self, Application, FinalStatus, Progress, ResourceManager, State};
+use crate::yarn::{self, Application, FinalStatus, JavaError, Progress, ResourceManager, State};
 
 /// How long the last cut, print and commit may take after a signal.
 const STOP: Duration = Duration::from_secs(5);
@@ -31,6 +32,10 @@ pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Resul
     let submitted = yarn::submit(&submission, planned.proxy_user.as_deref(), |progress| match progress {
         Progress::Step(name, ms, detail) => tracing::info!(ms, detail, "{name}"),
         Progress::Warning(text) => tracing::warn!("{text}"),
+    });
+    let submitted = submitted.map_err(|error| match error {
+        JavaError::Refused(why) => anyhow::Error::new(Usage(why)),
+        error => error.into(),
     })?;
     drop(submission);
     let took_ms = millis(clock);
@@ -93,7 +98,7 @@ impl Job {
                     signals += 1;
                     let url = driver.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
                     match url {
-                        Some(url) if signals == 1 && !wanted.kill => self.stop(&url),
+                        Some(url) if signals == 1 && !wanted.kill => self.stop(url),
                         _ => self.kill()?,
                     }
                     if signals > 1 {
@@ -105,11 +110,15 @@ impl Job {
         Ok(exit::CONTACT_LOST)
     }
 
-    fn stop(&self, url: &str) {
-        tracing::info!("stopping {}: last cut, print, commit; once more kills it", self.id);
-        if let Err(error) = client::stop(url, &self.token, STOP) {
-            tracing::error!("{error}; once more kills {}", self.id);
-        }
+    /// From a thread of its own: a driver that hangs must not keep a second signal from being heard.
+    fn stop(&self, url: String) {
+        let (id, token) = (self.id.clone(), self.token.clone());
+        tracing::info!("stopping {id}: last cut, print, commit; once more kills it");
+        thread::spawn(move || {
+            if let Err(error) = client::stop(&url, &token, STOP) {
+                tracing::error!("{error}; once more kills {id}");
+            }
+        });
     }
 
     fn kill(&self) -> anyhow::Result<()> {

@@ -29,6 +29,8 @@ enum Command {
     Flat(Flat),
     /// CPU and memory of a job without records
     Idle(Idle),
+    /// From submit to the first window on YARN, and what its containers hold
+    Yarn(Yarn),
 }
 
 /// Which stream.
@@ -197,6 +199,21 @@ pub(crate) struct Idle {
     pub(crate) memory_max_mb: f64,
 }
 
+#[derive(Args)]
+pub(crate) struct Yarn {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Longest time to the first window, seconds
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) start_max_s: f64,
+    /// Most memory of JVM and driver together, MB
+    #[arg(long, default_value_t = 192.0)]
+    pub(crate) master_max_mb: f64,
+    /// Most memory of an executor, MB
+    #[arg(long, default_value_t = 20.0)]
+    pub(crate) executor_max_mb: f64,
+}
+
 impl Arguments {
     /// Does what the command line says.
     pub(crate) fn run(self) -> anyhow::Result<()> {
@@ -208,6 +225,7 @@ impl Arguments {
             Command::Tick(arguments) => measure::tick::run(&arguments),
             Command::Flat(arguments) => measure::flat::run(&arguments),
             Command::Idle(arguments) => measure::idle::run(&arguments),
+            Command::Yarn(arguments) => measure::yarn::run(&arguments),
         }
     }
 }

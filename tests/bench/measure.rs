@@ -4,6 +4,7 @@ pub(crate) mod cpu;
 pub(crate) mod tick;
 pub(crate) mod flat;
 pub(crate) mod idle;
+pub(crate) mod yarn;
 
 use std::process::{Child, Command, Stdio};
 

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use spindle::clock::Clock;
 
 use super::app::{App, REPAIR, job};
-use crate::cluster::{hadoop, shared};
+use crate::cluster::{hadoop, named, shared};
 use crate::kafka::Topic;
 use crate::process;
 use crate::produce::Writer;
@@ -24,7 +24,7 @@ fn a_job_prints_here_runs_there_and_leaves_nothing_behind() {
     let _cluster = shared();
     let topic = Topic::create("yarn-life", 4);
     let mut writer = Writer::new(&crate::kafka::brokers(), &topic.name);
-    let mut app = App::submit(job(&topic.name).set("yarn.tags", "[\"first\"]"));
+    let mut app = App::submit(job(&topic.name).set("yarn.tags", "[\"first\"]").set("window.length", "100s"));
     (0..4).for_each(|partition| writer.numbered(partition, 250));
     app.client.until_total(writer.flush());
 
@@ -77,6 +77,41 @@ fn a_job_prints_here_runs_there_and_leaves_nothing_behind() {
 fn holds(text: &[u8], secret: &[u8], hex: &str) -> bool {
     text.windows(secret.len()).any(|part| part == secret)
         || text.windows(hex.len()).any(|part| part == hex.as_bytes())
+}
+
+/// The proxy passes little: no header that it does not know, no POST, and a query that it has written anew.
+#[test]
+fn a_client_that_reaches_only_the_proxy_watches_and_orders_through_it() {
+    let _cluster = shared();
+    let topic = Topic::create("yarn-proxy", 2);
+    let mut app = App::submit(job(&topic.name));
+    app.until("a window", |status| status.window.is_some());
+    let proxied = format!("{}/proxy/{}", named("SPINDLE_YARN"), app.id);
+    let spindle = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_spindle")).args(args).output().unwrap();
+    let told = printed(&spindle(&["status", &proxied]));
+    assert!(told.contains(&app.id) && told.contains("RUNNING"), "{told}");
+    let mut attached = crate::job::spindle(&["attach", &proxied]);
+    attached.until("windows", |seen| seen.windows.len() > 3);
+    let scaled = spindle(&["scale", &proxied, "1"]);
+    assert!(scaled.status.success(), "{scaled:?}");
+    app.until_executors(1);
+    app.stop();
+}
+
+#[test]
+fn a_second_ctrl_c_kills_the_job_at_once() {
+    let _cluster = shared();
+    let topic = Topic::create("yarn-kill", 2);
+    let mut app = App::submit(job(&topic.name));
+    app.client.until("a window", |seen| !seen.windows.is_empty());
+    // The driver cannot answer: only the kill can end this.
+    let driver = app.process("spindle driver");
+    rustix::process::kill_process(driver, Signal::STOP).unwrap();
+    app.client.signal(Signal::INT);
+    app.client.until("the first one to be heard", |seen| seen.logs("stopping") > 0);
+    app.client.signal(Signal::INT);
+    assert_eq!(app.client.exit_code(), 130, "{}", app.client.seen);
+    process::until("its processes to end", REPAIR, || app.processes().is_empty());
 }
 
 #[test]

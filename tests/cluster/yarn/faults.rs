@@ -106,17 +106,15 @@ fn lose_nodes(app: &mut App, more: &mut impl FnMut() -> u64) {
     }
 }
 
+/// What is fetched ahead is bounded, but one executor of the smallest size cannot hold eight partitions' worth of it.
 #[test]
 fn an_executor_over_its_memory_is_told_with_the_setting() {
     let _cluster = shared();
-    let topic = Topic::create("yarn-memory", 1);
-    let job = job(&topic.name).set("executors.memory", "64M").set("executors.instances", "1").set("top", "1");
-    let app = App::submit(job.set("window.slide", "5s").set("source.isolation", "read_uncommitted"));
-    app.until_executors(1);
-    // Keys of one slide are held until its cut.
-    let mut writer = Writer::new(&crate::kafka::brokers(), &topic.name);
-    (0..90_u8).for_each(|n| writer.key(Some(&[n; 1_000_000])));
+    let topic = Topic::create("yarn-memory", 8);
+    let writer = Writer::new(&crate::kafka::brokers(), &topic.name);
+    (0..250).for_each(|_| writer.value(&[b'v'; 1_000_000], &[]));
     writer.flush();
+    let app = App::submit(job(&topic.name).set("executors.memory", "64M").set("executors.instances", "1"));
     app.until("a word about memory", |status| {
         status.attention.iter().any(|line| line.contains("raise executors.memory"))
     });

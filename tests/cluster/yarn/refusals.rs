@@ -1,5 +1,7 @@
 //! What cannot run is refused at once, with the remedy, and leaves nothing behind.
 
+use std::fs;
+
 use super::app::{App, job};
 use crate::cluster::{hadoop, named, shared};
 use crate::kafka::Topic;
@@ -29,8 +31,12 @@ fn a_binary_that_is_not_the_one_submitted_does_not_run() {
     first.stop();
     let listed = hadoop("hadoop", &["fs", "-ls", "-C", &format!("{staging}/bin/*/spindle")]);
     let binary = String::from_utf8(listed.stdout).unwrap().trim().to_owned();
-    let appended = hadoop("hadoop", &["fs", "-appendToFile", "Cargo.toml", &binary]);
-    assert!(appended.status.success(), "{appended:?}");
+    let copy = tempfile::NamedTempFile::new().unwrap();
+    let mut bytes = fs::read(env!("CARGO_BIN_EXE_spindle")).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(copy.path(), bytes).unwrap();
+    let put = hadoop("hadoop", &["fs", "-put", "-f", copy.path().to_str().unwrap(), &binary]);
+    assert!(put.status.success(), "{put:?}");
     let mut second = App::submit(job(&topic.name).set("yarn.staging", &staging).set("yarn.attempts", "1"));
     assert_eq!(second.client.exit_code(), 1, "{}", second.client.seen);
     let last = second.client.seen.log.last().unwrap();
