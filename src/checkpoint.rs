@@ -184,7 +184,7 @@ async fn check_fingerprint(store: &Store, ours: &Fingerprint) -> Result<(), Open
     let Some((attempt, number)) = newest else { return Ok(()) };
     let path = attempt.base(number);
     // It may be renamed or deleted meanwhile; what counts is what is read once the checkpoint is ours.
-    let Ok(bytes) = store.read_head(&path, BASE_HEAD_BYTES_MAX).await else { return Ok(()) };
+    let Ok(bytes) = store.read_so_far(&path, BASE_HEAD_BYTES_MAX).await else { return Ok(()) };
     let identity = frame::Identity { epoch: attempt.epoch, number };
     match head::read::<BaseHead>(&mut frame::Frames::new(&bytes, identity), identity) {
         Ok(head) => matches(store, &head.fingerprint, ours),

@@ -86,6 +86,8 @@ struct Inner {
     faults: Option<Arc<faults::Faults>>,
 }
 
+/// Files are read in pieces of this size.
+const READ_PIECE_BYTES: u64 = 32 << 20;
 /// Longest wait before a call is tried again.
 const BACK_OFF_MAX: Duration = Duration::from_secs(3);
 
@@ -152,30 +154,41 @@ impl Store {
 
     /// A whole closed file; [`Kind::Invalid`] if it is longer than `bytes_max`.
     pub async fn read(&self, path: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
-        self.call("read", path, move |raw, path| async move {
+        let length = self.call("read", path, move |raw, path| async move {
             let length = raw.look(&path).await?.ok_or_else(Failure::gone)?.bytes;
             if length > bytes_max {
                 return Err(Failure::invalid(format!(
                     "{length} bytes are more than the {bytes_max} allowed"
                 )));
             }
-            raw.read(&path, length).await
-        })
-        .await
+            if raw.readable(&path).await? < length {
+                return Err(Failure::unavailable("it is still being written"));
+            }
+            Ok(length)
+        });
+        self.read_first(path, length.await?).await
     }
 
-    /// What can be read of a file that may be open for writing: in HDFS nothing of its last block.
+    /// The first bytes of a file, at most `bytes_max`. In HDFS the last block of a file that is open for writing is
+    /// not among them.
     pub async fn read_so_far(&self, path: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
-        self.call("read", path, move |raw, path| async move { raw.read_so_far(&path, bytes_max).await }).await
+        let readable = self.call("read", path, |raw, path| async move { raw.readable(&path).await });
+        self.read_first(path, readable.await?.min(bytes_max)).await
     }
 
-    /// The first bytes of a closed file, at most `bytes_max`.
-    pub async fn read_head(&self, path: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
-        self.call("read", path, move |raw, path| async move {
-            let length = raw.look(&path).await?.ok_or_else(Failure::gone)?.bytes;
-            raw.read(&path, length.min(bytes_max)).await
-        })
-        .await
+    /// Piece by piece: the deadline is for a call, and a file has any length.
+    async fn read_first(&self, path: &str, length: u64) -> Result<Bytes, StoreError> {
+        let mut bytes = Vec::new();
+        loop {
+            let from = bytes.len() as u64;
+            let piece = (length - from).min(READ_PIECE_BYTES);
+            if piece == 0 {
+                return Ok(bytes.into());
+            }
+            let read =
+                self.call("read", path, move |raw, path| async move { raw.read(&path, from, piece).await });
+            bytes.extend_from_slice(&read.await?);
+        }
     }
 
     /// Deletes a file or a whole directory; one that is not there is fine.

@@ -179,7 +179,11 @@ async fn fence(store: &Store, epoch: u64) -> Result<Vec<AttemptDir>, OpenError> 
     let earlier: Vec<_> = attempts.into_iter().filter(|attempt| attempt.epoch < epoch).collect();
     for attempt in &earlier {
         for log in &attempt.logs {
-            store.take_over(&attempt.log(log.number)).await?;
+            match store.take_over(&attempt.log(log.number)).await {
+                // A contender sets it aside.
+                Err(error) if error.kind == Kind::Gone => return Err(lost(store)),
+                taken => taken?,
+            }
         }
     }
     // Lengths as they are now that nothing grows any more.

@@ -79,7 +79,7 @@ async fn end_of(
     }
     let (epoch, number) = base;
     let Some(attempt) = attempts.iter().find(|attempt| attempt.epoch == epoch) else { return Ok(None) };
-    let bytes = store.read_head(&attempt.base(number), BASE_HEAD_BYTES_MAX).await?;
+    let bytes = store.read_so_far(&attempt.base(number), BASE_HEAD_BYTES_MAX).await?;
     let identity = Identity { epoch, number };
     // One that cannot be read is no start for anything: older ones are kept for it.
     let end_ms = head::read::<BaseHead>(&mut Frames::new(&bytes, identity), identity)

@@ -74,17 +74,22 @@ pub async fn inspect(store: &Store, ids_max: usize) -> Result<Shown, StoreError>
 
 impl FileContent {
     /// Reads the file `name` in the attempt's directory `dir`; `None` if it is not called like one of a checkpoint.
-    pub async fn read(store: &Store, dir: &str, name: &str) -> Result<Option<Self>, StoreError> {
+    pub async fn read(
+        store: &Store,
+        dir: &str,
+        name: &str,
+        ids_max: usize,
+    ) -> Result<Option<Self>, StoreError> {
         let Some((epoch, is_base, number)) = parse_file(dir, name) else { return Ok(None) };
         let bytes = store.read_so_far(&format!("{dir}/{name}"), FILE_BYTES_MAX).await?;
         let identity = Identity { epoch, number };
-        let content = if is_base { of_base(&bytes, identity) } else { of_log(&bytes, identity) };
+        let content = if is_base { of_base(&bytes, identity, ids_max) } else { of_log(&bytes, identity) };
         Ok(Some(content.unwrap_or_else(Self::Unreadable)))
     }
 }
 
-fn of_base(bytes: &[u8], identity: Identity) -> Result<FileContent, Unreadable> {
-    let (head, restore) = base::decode(bytes, identity, u32::MAX as usize)?;
+fn of_base(bytes: &[u8], identity: Identity, ids_max: usize) -> Result<FileContent, Unreadable> {
+    let (head, restore) = base::decode(bytes, identity, ids_max)?;
     let ring = restore.finish(0).map_err(|error| Unreadable::Damaged(error.to_string()))?;
     let (slides, keys, records) = (ring.slides(), ring.distinct(), ring.total());
     Ok(FileContent::Base { head: Box::new(head), slides, keys, records })

@@ -21,6 +21,8 @@ const PATIENCE: Patience = Patience {
     back_off: Duration::from_millis(100),
     take_over: Duration::ZERO,
 };
+/// Key numbers at most this: a gigabyte, should a damaged file ask for it.
+const KEYS_MAX: usize = 1 << 26;
 /// Positions shown before the rest is only counted.
 const POSITIONS_MAX: usize = 20;
 
@@ -89,13 +91,13 @@ fn nothing(store: &Store) -> anyhow::Result<u8> {
 async fn show(address: &Address) -> anyhow::Result<u8> {
     if let Some((above, name)) = address.split()
         && let Some((root, dir)) = above.split()
-        && let Some(content) = FileContent::read(&open(&root)?, &dir, &name).await?
+        && let Some(content) = FileContent::read(&open(&root)?, &dir, &name, KEYS_MAX).await?
     {
         out::print(&file_in_words(&content)?)?;
         return Ok(if matches!(content, FileContent::Unreadable(_)) { exit::FAILED } else { exit::OK });
     }
     let store = open(address)?;
-    let shown = inspect(&store, u32::MAX as usize).await?;
+    let shown = inspect(&store, KEYS_MAX).await?;
     if shown.sight.attempts.is_empty() {
         return nothing(&store);
     }

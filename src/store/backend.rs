@@ -159,25 +159,22 @@ impl Inner {
         .await
     }
 
-    /// The first `length` bytes, all of which must be there.
-    pub(super) async fn read(&self, path: &str, length: u64) -> Result<Bytes, Failure> {
+    /// `length` bytes from `from` on, all of which must be readable.
+    pub(super) async fn read(&self, path: &str, from: u64, length: u64) -> Result<Bytes, Failure> {
         self.step(async {
             match &self.backend {
-                Backend::Hdfs(hdfs) => hdfs.read(path, length).await,
-                Backend::Local(local) => local.read(path, length).await,
+                Backend::Hdfs(hdfs) => hdfs.read(path, from, length).await,
+                Backend::Local(local) => local.read(path, from, length).await,
             }
         })
         .await
     }
 
-    /// At most `bytes_max` of what can be read now.
-    pub(super) async fn read_so_far(&self, path: &str, bytes_max: u64) -> Result<Bytes, Failure> {
+    /// How much of a file can be read now: less than its length while HDFS has it open for writing.
+    pub(super) async fn readable(&self, path: &str) -> Result<u64, Failure> {
         match &self.backend {
-            Backend::Hdfs(hdfs) => hdfs.read_so_far(path, bytes_max).await,
-            Backend::Local(local) => {
-                let length = local.look(path).await?.ok_or_else(Failure::gone)?.bytes;
-                local.read(path, length.min(bytes_max)).await
-            }
+            Backend::Hdfs(hdfs) => hdfs.readable(path).await,
+            Backend::Local(local) => Ok(local.look(path).await?.ok_or_else(Failure::gone)?.bytes),
         }
     }
 

@@ -107,22 +107,19 @@ impl Hdfs {
         }
     }
 
-    pub(super) async fn read(&self, path: &str, length: u64) -> Result<Bytes, Failure> {
-        let bytes = self.read_so_far(path, length).await?;
-        if (bytes.len() as u64) < length {
-            return Err(Failure::unavailable("it is still being written"));
+    pub(super) async fn read(&self, path: &str, from: u64, length: u64) -> Result<Bytes, Failure> {
+        let reader = self.client.read(&self.path(path)).await.map_err(failure)?;
+        // Beyond its end the reader would panic.
+        if (reader.file_length() as u64) < from + length {
+            return Err(Failure::unavailable("it became shorter while it was read"));
         }
-        Ok(bytes)
+        let position = |at: u64| usize::try_from(at).map_err(|error| Failure::invalid(error.to_string()));
+        reader.read_range(position(from)?, position(length)?).await.map_err(failure)
     }
 
-    pub(super) async fn read_so_far(&self, path: &str, bytes_max: u64) -> Result<Bytes, Failure> {
+    pub(super) async fn readable(&self, path: &str) -> Result<u64, Failure> {
         let reader = self.client.read(&self.path(path)).await.map_err(failure)?;
-        // Its own length, beyond which it would panic: less than the listed one while the file is being written.
-        let length = reader.file_length().min(usize::try_from(bytes_max).unwrap_or(usize::MAX));
-        if length == 0 {
-            return Ok(Bytes::new());
-        }
-        reader.read_range(0, length).await.map_err(failure)
+        Ok(reader.file_length() as u64)
     }
 
     fn path(&self, path: &str) -> String {

@@ -1,7 +1,7 @@
 //! The local file system as a store: durable means `fsync` of the file and of the directory that names it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -119,11 +119,13 @@ impl Local {
         .await
     }
 
-    pub(super) async fn read(&self, path: &str, length: u64) -> Result<Bytes, Failure> {
+    pub(super) async fn read(&self, path: &str, from: u64, length: u64) -> Result<Bytes, Failure> {
         let path = self.path(path);
         blocking(move || {
             let mut bytes = Vec::new();
-            File::open(&path).map_err(failure)?.take(length).read_to_end(&mut bytes).map_err(failure)?;
+            let mut file = File::open(&path).map_err(failure)?;
+            file.seek(SeekFrom::Start(from)).map_err(failure)?;
+            file.take(length).read_to_end(&mut bytes).map_err(failure)?;
             if (bytes.len() as u64) < length {
                 return Err(Failure::unavailable("it became shorter while it was read"));
             }

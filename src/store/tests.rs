@@ -141,7 +141,7 @@ async fn reading_is_bounded_and_missing_things_are_gone() {
     store.put_bytes("x", Bytes::from_static(b"0123456789")).await.unwrap();
     let error = store.read("x", 9).await.unwrap_err();
     assert!(error.to_string().contains("10 bytes are more than the 9 allowed"), "{error}");
-    assert_eq!(store.read_head("x", 3).await.unwrap(), "012");
+    assert_eq!(store.read_so_far("x", 3).await.unwrap(), "012");
     assert_eq!(store.read("y", 9).await.unwrap_err().kind, Kind::Gone);
     assert_eq!(store.look("y").await.unwrap(), None);
     assert_eq!(store.list("y").await.unwrap_err().kind, Kind::Gone);

@@ -1,24 +1,11 @@
-//! A real HDFS, named by `SPINDLE_HDFS`: a directory per test, a driver of a few lines, faults by `scripts/cluster`.
+//! A real HDFS, named by `SPINDLE_HDFS`: a directory per test, and faults by `scripts/cluster`.
 
 use std::process::Command;
-use std::time::Duration;
 
-use spindle::checkpoint::{
-    Event, Events, Fingerprint, Force, Limits, Marks, Offered, OpenError, Opened, Opening, Owner, Slide,
-    State, Writer, open,
-};
-use spindle::clock::Clock;
-use spindle::count::{KeyTable, Pairs, Ring};
-use spindle::ids::{Partition, Position};
-use spindle::store::{Address, Patience, Store};
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::checkpoint::Place;
 use crate::kafka::unique;
-
-const SLIDE_MS: i64 = 1_000;
-const LENGTH_MS: i64 = 60_000;
-/// How long the worst fault may keep a slide from being durable.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Faults are for the whole cluster: one test at a time.
 pub(crate) async fn alone() -> MutexGuard<'static, ()> {
@@ -26,56 +13,11 @@ pub(crate) async fn alone() -> MutexGuard<'static, ()> {
     HDFS.lock().await
 }
 
-/// A directory of its own, as one more client sees it.
-#[derive(Clone)]
-pub(crate) struct Place(String);
-
-impl Place {
-    pub(crate) fn new(name: &str) -> Self {
-        let hdfs = std::env::var("SPINDLE_HDFS")
-            .expect("SPINDLE_HDFS is not set: start a cluster (scripts/cluster up hdfs) and take its lines");
-        Self(format!("{hdfs}/{}", unique(name)))
-    }
-
-    /// Another process as far as HDFS can tell: each store has a client and a lease of its own.
-    pub(crate) fn store(&self) -> Store {
-        Store::open(&Address::parse(&self.0).unwrap(), Patience::default()).unwrap()
-    }
-
-    pub(crate) async fn open(&self, attempt: u32) -> Result<Opened, OpenError> {
-        open(self.store(), opening(attempt), async |_: &Owner| None).await
-    }
-}
-
-fn opening(attempt: u32) -> Opening {
-    let word = |word: &str| word.to_owned();
-    let owner = Owner {
-        app: word("application_1_1"),
-        attempt,
-        job: word("test"),
-        host: word("here"),
-        pid: 1,
-        version: word("1"),
-        config: word("c"),
-        since_ms: 0,
-    };
-    let topics = vec![(word("t"), None)];
-    Opening {
-        owner,
-        fingerprint: Fingerprint {
-            cluster: None,
-            topics,
-            key: word("record"),
-            slide_ms: SLIDE_MS,
-            time: word("processing"),
-        },
-        length_ms: LENGTH_MS,
-        force: Force::No,
-        fresh: false,
-        limits: Limits::default(),
-        ids_max: 1 << 20,
-        seed: 1,
-    }
+/// A directory that no other test uses.
+pub(crate) fn place(name: &str) -> Place {
+    let hdfs = std::env::var("SPINDLE_HDFS")
+        .expect("SPINDLE_HDFS is not set: start a cluster (scripts/cluster up hdfs) and take its lines");
+    Place(format!("{hdfs}/{}", unique(name)))
 }
 
 /// A fault, or its end: `cluster(&["datanode", "1", "stop"])`.
@@ -89,117 +31,4 @@ pub(crate) fn cluster(words: &[&str]) {
 pub(crate) fn hdfs(words: &[&str]) {
     let done = Command::new("hdfs").args(words).output().unwrap();
     assert!(done.status.success(), "hdfs {words:?}: {}", String::from_utf8_lossy(&done.stderr));
-}
-
-/// Counts number `n` in slide `n`, and has it made durable.
-pub(crate) struct Driver {
-    pub(crate) writer: Writer,
-    pub(crate) events: Events,
-    ring: Ring,
-    pub(crate) last: u64,
-    pub(crate) durable: u64,
-    /// How long each sync took.
-    pub(crate) syncs: Vec<Duration>,
-    /// How often the store did not take something.
-    pub(crate) behind: u64,
-}
-
-impl Driver {
-    pub(crate) async fn start(place: &Place, attempt: u32) -> Self {
-        Self::of(place.open(attempt).await.unwrap())
-    }
-
-    pub(crate) fn of(mut opened: Opened) -> Self {
-        let found = opened.recovered.as_mut();
-        let last = found.as_ref().map_or(0, |found| found.slide);
-        let ring = found.map(|found| std::mem::replace(&mut found.ring, Ring::with_seed(0)));
-        let mut ring = ring.unwrap_or_else(|| Ring::with_seed(1));
-        let (writer, events) = opened.start(state(last, &mut ring));
-        Self { writer, events, ring, last, durable: last, syncs: Vec::new(), behind: 0 }
-    }
-
-    pub(crate) fn slide(&mut self) {
-        let number = self.last + 1;
-        let end_ms = number.cast_signed() * SLIDE_MS;
-        let mut counts = KeyTable::with_seed(1);
-        counts.add(format!("slide {number}").as_bytes());
-        let mut pairs = Pairs::default();
-        self.ring.stage(&counts.take_block(), &mut pairs).unwrap();
-        self.ring.expire(end_ms - LENGTH_MS);
-        self.ring.push(end_ms, pairs);
-        let exported = self.ring.export().unwrap();
-        let slide = Slide {
-            end_ms,
-            attempt: 1,
-            expired_ms: end_ms - LENGTH_MS,
-            marks: Marks::default(),
-            ranges: vec![(
-                Partition::new("t", 0),
-                number.cast_signed() - 1,
-                Position::at(number.cast_signed()),
-            )],
-            counts: vec![(end_ms, exported.bucket)],
-            keys: exported.keys,
-        };
-        assert!(matches!(self.writer.offer(slide), Offered::Queued(given) if given == number));
-        self.last = number;
-    }
-
-    pub(crate) fn base(&mut self) {
-        self.writer.base(state(self.last, &mut self.ring));
-    }
-
-    /// Takes events until everything offered is durable.
-    pub(crate) async fn settle(&mut self) {
-        let clock = Clock::start();
-        while self.durable < self.last {
-            let left = PATIENCE.saturating_sub(clock.monotonic());
-            let event = tokio::time::timeout(left, self.events.recv()).await;
-            match event.unwrap_or_else(|_| panic!("slide {} is not durable", self.last)).unwrap() {
-                Event::Durable { number, took, .. } => {
-                    self.durable = number;
-                    self.syncs.push(took);
-                }
-                Event::Behind { .. } => self.behind += 1,
-                Event::Based { .. } => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// The event that ends it.
-    pub(crate) async fn end(&mut self) -> Event {
-        loop {
-            match self.events.recv().await.unwrap() {
-                Event::Durable { number, .. } => self.durable = number,
-                Event::Based { .. } | Event::Behind { .. } | Event::BaseFailed(_) | Event::BaseWanted => {}
-                other => return other,
-            }
-        }
-    }
-}
-
-fn state(last: u64, ring: &mut Ring) -> State {
-    State {
-        end_ms: (last > 0).then_some(last.cast_signed() * SLIDE_MS),
-        attempt: 1,
-        whole: last,
-        positions: vec![(Partition::new("t", 0), Position::at(last.cast_signed()))],
-        ring: ring.image(),
-    }
-}
-
-/// The slide it was recovered up to, with exactly the counts and positions that belong to it.
-pub(crate) fn recovered(opened: &Opened) -> u64 {
-    assert_eq!(opened.report.corrupt, []);
-    let found = opened.recovered.as_ref().unwrap();
-    let slides = (LENGTH_MS / SLIDE_MS).cast_unsigned();
-    let first = (found.slide + 1).saturating_sub(slides).max(1);
-    let mut expected: Vec<_> = (first..=found.slide).map(|n| format!("slide {n}").into_bytes()).collect();
-    let mut keys: Vec<_> = found.ring.totals().map(|(key, _)| key.unwrap().to_vec()).collect();
-    expected.sort();
-    keys.sort();
-    assert_eq!(keys, expected);
-    assert_eq!(found.positions, [(Partition::new("t", 0), Position::at(found.slide.cast_signed()))]);
-    found.slide
 }

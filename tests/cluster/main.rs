@@ -13,6 +13,9 @@ mod job;
 #[path = "../support/produce.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod produce;
+#[path = "../support/checkpoint.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod checkpoint;
 mod kafka;
 mod cluster;
 mod source;

@@ -7,12 +7,13 @@ use spindle::store::Kind;
 use tokio::time;
 use tokio_util::bytes::Bytes;
 
-use crate::hdfs::{Driver, Place, alone, cluster, hdfs, recovered};
+use crate::checkpoint::{Driver, recovered};
+use crate::hdfs::{alone, cluster, hdfs, place};
 
 #[tokio::test]
 async fn what_was_synced_is_read_after_a_take_over_and_nothing_can_be_added() {
     let _alone = alone().await;
-    let place = Place::new("take-over");
+    let place = place("take-over");
     let (old, new) = (place.store(), place.store());
     old.make_root().await.unwrap();
     let mut log = old.open_log("log").await.unwrap();
@@ -31,13 +32,13 @@ async fn what_was_synced_is_read_after_a_take_over_and_nothing_can_be_added() {
 #[tokio::test]
 async fn files_appear_whole_once_and_in_directories_that_exist() {
     let _alone = alone().await;
-    let store = Place::new("whole").store();
+    let store = place("whole").store();
     store.make_root().await.unwrap();
     store.put_bytes("x", Bytes::from_static(b"1")).await.unwrap();
     assert_eq!(store.put_bytes("x", Bytes::from_static(b"2")).await.unwrap_err().kind, Kind::Exists);
     store.replace("x", Bytes::from_static(b"3")).await.unwrap();
     assert_eq!(store.read("x", 10).await.unwrap(), "3");
-    assert_eq!(store.read_head("x", 0).await.unwrap(), "");
+    assert_eq!(store.read_so_far("x", 0).await.unwrap(), "");
     assert_eq!(store.put_bytes("a/x", Bytes::new()).await.unwrap_err().kind, Kind::Gone);
     assert_eq!(store.open_log("a/x").await.unwrap_err().kind, Kind::Gone);
     assert_eq!(store.make_dir("a/b").await.unwrap_err().kind, Kind::Gone);
@@ -56,7 +57,7 @@ async fn files_appear_whole_once_and_in_directories_that_exist() {
 #[tokio::test]
 async fn the_next_attempt_goes_on_and_the_old_driver_is_fenced() {
     let _alone = alone().await;
-    let place = Place::new("attempts");
+    let place = place("attempts");
     let mut old = Driver::start(&place, 1).await;
     for _ in 0..5 {
         old.slide();
@@ -77,7 +78,7 @@ async fn the_next_attempt_goes_on_and_the_old_driver_is_fenced() {
 #[tokio::test]
 async fn a_driver_that_was_paused_before_rolling_is_fenced() {
     let _alone = alone().await;
-    let place = Place::new("roll");
+    let place = place("roll");
     let mut old = Driver::start(&place, 1).await;
     old.slide();
     old.settle().await;
@@ -93,7 +94,7 @@ async fn a_driver_that_was_paused_before_rolling_is_fenced() {
 #[tokio::test]
 async fn a_namenode_that_restarts_delays_slides_and_loses_none() {
     let _alone = alone().await;
-    let place = Place::new("namenode");
+    let place = place("namenode");
     let mut driver = Driver::start(&place, 1).await;
     going_on(&mut driver, 5).await;
     cluster(&["namenode", "stop"]);
@@ -101,6 +102,7 @@ async fn a_namenode_that_restarts_delays_slides_and_loses_none() {
     time::sleep(Duration::from_secs(2)).await;
     cluster(&["namenode", "start"]);
     going_on(&mut driver, 5).await;
+    println!("NameNode restarted: a slide took {:?}, {} errors", driver.worst, driver.behind);
     assert!(driver.behind > 0, "it was noticed");
     assert_eq!(recovered(&place.open(2).await.unwrap()), 15);
 }
@@ -108,7 +110,7 @@ async fn a_namenode_that_restarts_delays_slides_and_loses_none() {
 #[tokio::test]
 async fn safe_mode_delays_slides_and_loses_none() {
     let _alone = alone().await;
-    let place = Place::new("safe-mode");
+    let place = place("safe-mode");
     let mut driver = Driver::start(&place, 1).await;
     going_on(&mut driver, 3).await;
     hdfs(&["dfsadmin", "-safemode", "enter"]);
@@ -125,11 +127,12 @@ async fn safe_mode_delays_slides_and_loses_none() {
 async fn a_datanode_killed_while_writing_delays_slides_and_loses_none() {
     let _alone = alone().await;
     for node in ["1", "2"] {
-        let place = Place::new("datanode");
+        let place = place("datanode");
         let mut driver = Driver::start(&place, 1).await;
         going_on(&mut driver, 5).await;
         cluster(&["datanode", node, "stop"]);
         going_on(&mut driver, 20).await;
+        println!("DataNode {node} killed: a slide took {:?}, {} errors", driver.worst, driver.behind);
         let opened = place.open(2).await.unwrap();
         assert_eq!(recovered(&opened), 25, "with one of two copies");
         let mut driver = Driver::of(opened);
@@ -143,7 +146,7 @@ async fn a_datanode_killed_while_writing_delays_slides_and_loses_none() {
 #[tokio::test]
 async fn syncs_are_fast() {
     let _alone = alone().await;
-    let place = Place::new("syncs");
+    let place = place("syncs");
     let mut driver = Driver::start(&place, 1).await;
     going_on(&mut driver, 300).await;
     driver.syncs.sort_unstable();

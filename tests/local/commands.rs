@@ -49,7 +49,6 @@ fn commands_not_built_yet_say_so() {
         "topic x.yaml",
         "doctor x.yaml",
         "verify x.yaml",
-        "checkpoint list p",
         "sd --listen :1",
         "fetch oss://b/k",
         "submit --master yarn conf/tweets.yaml",

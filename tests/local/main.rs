@@ -13,9 +13,13 @@ mod job;
 #[path = "../support/produce.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod produce;
+#[path = "../support/checkpoint.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod checkpoint;
 mod mock;
 mod jobfile;
 mod commands;
+mod checkpoints;
 mod brokers;
 mod ends;
 mod strangers;

@@ -131,3 +131,15 @@ async fn an_older_attempt_finds_itself_superseded() {
     let error = open_as(&store, opening(1)).await.unwrap_err();
     assert!(matches!(error, OpenError::Superseded { .. }) && !error.is_passing(), "{error}");
 }
+
+/// As a NameNode does to the file of a driver that was away for an hour.
+#[tokio::test]
+async fn a_log_that_was_taken_away_by_no_driver_is_replaced() {
+    let directory = scratch();
+    let store = calm(directory.path());
+    let mut driver = running(&store, 1, 2).await;
+    std::fs::remove_file(directory.path().join("a-000001/log-0000000001")).unwrap();
+    driver.slide();
+    assert!(driver.settled(&Faults::default()).await, "its own directory is there, so it is not fenced");
+    assert!(directory.path().join("a-000001/log-0000000002").exists());
+}

@@ -355,6 +355,7 @@ impl Task {
             }
             Err(error) => {
                 self.roll.not_before = self.clock.monotonic() + BASE_AGAIN;
+                self.roll.slides = self.limits.roll_slides;
                 self.tell(Event::BaseFailed(error));
             }
         }
