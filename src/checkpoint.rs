@@ -13,8 +13,8 @@
 //!    slide. It is written in the background.
 //! 5. [`Event::Fenced`] and [`Event::GivenUp`] are the end. [`Writer::close`] ends it gracefully: `Closed`.
 //!
-//! A slide has a running number across logs and attempts; recovery takes each once. Files: see [`layout`]; frames:
-//! [`frame`]; the order that keeps two drivers from both being right: [`claim`].
+//! A slide has a running number across logs and attempts; recovery takes each once. Files: see `layout`; frames:
+//! `frame`; the order that keeps two drivers from both being right: `claim`.
 
 mod frame;
 mod fields;

@@ -48,6 +48,8 @@ pub type Content = Arc<dyn Fn() -> Pieces + Send + Sync>;
 pub struct Patience {
     /// For one call, or one piece of a large one.
     pub call: Duration,
+    /// For a piece of a log to be durable. Shorter, because a DataNode that dies makes a sync hang for good.
+    pub sync: Duration,
     /// For a call with its retries.
     pub retries: Duration,
     /// First wait before a call is tried again; it doubles, up to a few seconds.
@@ -61,6 +63,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             call: Duration::from_secs(10),
+            sync: Duration::from_secs(5),
             retries: Duration::from_secs(60),
             back_off: Duration::from_millis(100),
             take_over: Duration::from_secs(90),

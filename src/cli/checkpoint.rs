@@ -17,6 +17,7 @@ use crate::store::{Address, Patience, Store};
 /// People do not wait for a minute to be told that HDFS is away.
 const PATIENCE: Patience = Patience {
     call: Duration::from_secs(10),
+    sync: Duration::from_secs(10),
     retries: Duration::from_secs(5),
     back_off: Duration::from_millis(100),
     take_over: Duration::ZERO,

@@ -53,7 +53,10 @@ impl Hdfs {
         if !address.authority.is_empty() {
             builder = builder.with_url(format!("{}://{}", address.scheme.word(), address.authority));
         }
-        let client = builder.build().map_err(failure)?;
+        let client = builder.build().map_err(|error| {
+            let reason = failure(error).reason;
+            Failure::invalid(format!("{reason}; name its host and port, or set HADOOP_CONF_DIR"))
+        })?;
         Ok(Self { client, address: address.clone() })
     }
 

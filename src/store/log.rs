@@ -46,11 +46,12 @@ impl LogWriter {
             Some(raw) => {
                 let inner = self.store.inner.clone();
                 let mut task = self.store.handle().spawn(async move { inner.append(raw, piece).await });
-                match time::timeout(self.store.patience.call, &mut task).await {
+                let deadline = self.store.patience.sync;
+                match time::timeout(deadline, &mut task).await {
                     Ok(joined) => joined.unwrap_or_else(|_| Err(Failure::shut_down())),
                     Err(_) => {
                         task.abort();
-                        Err(Failure::unavailable(format!("not synced within {:?}", self.store.patience.call)))
+                        Err(Failure::unavailable(format!("not synced within {deadline:?}")))
                     }
                 }
             }

@@ -10,6 +10,7 @@ use super::*;
 /// Short, so that what fails for good fails soon.
 pub(crate) const HURRIED: Patience = Patience {
     call: Duration::from_millis(200),
+    sync: Duration::from_millis(200),
     retries: Duration::from_secs(2),
     back_off: Duration::from_millis(2),
     take_over: Duration::from_secs(2),

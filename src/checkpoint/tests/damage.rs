@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::*;
 use super::world::*;
-use crate::store::faults::Faults;
+use crate::store::faults::{Fault, Faults};
 
 /// Writes slides with a base after each of `bases`; returns the oracle.
 async fn written(directory: &Path, slides: u64, bases: &[u64]) -> Oracle {
@@ -153,4 +153,47 @@ async fn a_longer_window_keeps_its_counts_and_is_not_complete() {
     let recovered = opened.recovered.unwrap();
     assert_true(&recovered, &oracle);
     assert_eq!(recovered.whole, 6, "no more than the old window held");
+}
+
+/// Their keys' numbers belong to other keys by then.
+#[tokio::test]
+async fn what_had_left_a_shorter_window_stays_out_of_a_longer_one() {
+    let directory = scratch();
+    let oracle = written(directory.path(), 9, &[]).await;
+    let longer = |attempt| Opening { length_ms: 60_000, ..opening(attempt) };
+    let opened = open_as(&calm(directory.path()), longer(2)).await.unwrap();
+    let mut driver = Driver::start(opened, oracle, 6);
+    driver.length_ms = 60_000;
+    (0..2).for_each(|_| driver.slide());
+    assert!(driver.settled(&Faults::default()).await);
+    let base = directory.path().join("a-000002/base-0000000002");
+    assert!(base.exists());
+    fs::write(base, b"damaged").unwrap();
+    let opened = open_as(&calm(directory.path()), longer(3)).await.unwrap();
+    let recovered = opened.recovered.unwrap();
+    assert_eq!((recovered.slide, opened.report.bad_bases.len()), (11, 1));
+    let mut window = Counts::new();
+    for (_, counts, _) in &driver.oracle.slides[3..] {
+        counts.iter().for_each(|(key, count)| *window.entry(key.clone()).or_default() += count);
+    }
+    let totals: Counts =
+        recovered.ring.totals().map(|(key, total)| (key.map(<[u8]>::to_vec), total)).collect();
+    assert_eq!(totals, window, "slides 4 to 9 were in the short window, 10 and 11 came to it");
+}
+
+#[tokio::test]
+async fn a_slide_whose_answer_was_lost_is_in_two_logs_and_counts_once() {
+    let directory = scratch();
+    let faults = std::sync::Arc::new(Faults::default());
+    let store = Store::for_test(directory.path(), std::sync::Arc::clone(&faults));
+    let mut driver = Driver::start(open_as(&store, opening(1)).await.unwrap(), Oracle::default(), 4);
+    driver.slide();
+    assert!(driver.settled(&faults).await);
+    faults.soon(0, Fault::FailAfter);
+    driver.slide();
+    assert!(driver.settled(&faults).await);
+    let opened = reopened(directory.path()).await;
+    assert_eq!((opened.report.repeated, opened.report.logs), (1, 2), "{:?}", opened.report);
+    assert_eq!(opened.report.corrupt, []);
+    assert_eq!(assert_true(opened.recovered.as_ref().unwrap(), &driver.oracle), 2);
 }

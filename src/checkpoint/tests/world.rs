@@ -45,6 +45,7 @@ pub(super) struct Driver {
     pub durable: u64,
     pub last: u64,
     pub based: u64,
+    pub length_ms: Millis,
     offset: i64,
     random: Random,
 }
@@ -122,7 +123,18 @@ impl Driver {
         };
         let (writer, events) = opened.start(first);
         let random = Random(seed);
-        Self { writer, events, ring, oracle, durable: slide, last: slide, based: 0, offset, random }
+        Self {
+            writer,
+            events,
+            ring,
+            oracle,
+            durable: slide,
+            last: slide,
+            based: 0,
+            length_ms: LENGTH_MS,
+            offset,
+            random,
+        }
     }
 
     /// Counts one slide and offers it.
@@ -158,13 +170,13 @@ impl Driver {
         self.offset += records.cast_signed();
         let mut pairs = Pairs::default();
         self.ring.stage(&table.take_block(), &mut pairs).unwrap();
-        self.ring.expire(end_ms - LENGTH_MS);
+        self.ring.expire(end_ms - self.length_ms);
         self.ring.push(end_ms, pairs);
         let exported = self.ring.export().unwrap();
         let slide = Slide {
             end_ms,
             attempt: 1,
-            expired_ms: end_ms - LENGTH_MS,
+            expired_ms: end_ms - self.length_ms,
             marks: Marks { whole: number, ..Marks::default() },
             ranges: vec![(partition(), from, Position::at(self.offset))],
             counts: vec![(end_ms, exported.bucket)],
