@@ -83,6 +83,8 @@ pub struct Opened {
     opening: Opening,
     hold: Hold,
     next_file: u64,
+    /// Number of the last slide that is there.
+    last: u64,
 }
 
 /// Why a checkpoint could not be opened.
@@ -174,7 +176,8 @@ pub async fn open(
         matches(&store, &recovered.base.fingerprint, &opening.fingerprint)?;
     }
     let (epoch, because, hold) = (claim.epoch, claim.because, claim.hold);
-    Ok(Opened { recovered, report, because, epoch, store, opening, hold, next_file })
+    let last = recovered.as_ref().map_or(0, |recovered| recovered.slide);
+    Ok(Opened { recovered, report, because, epoch, store, opening, hold, next_file, last })
 }
 
 async fn check_fingerprint(store: &Store, ours: &Fingerprint) -> Result<(), OpenError> {

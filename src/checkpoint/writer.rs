@@ -155,9 +155,9 @@ impl Opened {
         let (orders, taken) = mpsc::unbounded_channel();
         let waiting = Arc::new(Waiting::default());
         let limits = self.opening.limits;
-        let last = self.recovered.as_ref().map_or(0, |recovered| recovered.slide);
+        let last = self.last;
         let handle = self.store.handle();
-        let task = Task::new(self, last, taken, events, Arc::clone(&waiting));
+        let task = Task::new(self, taken, events, Arc::clone(&waiting));
         handle.spawn(task.run());
         let mut writer = Writer { orders, waiting, limits, last };
         writer.base(first);
@@ -185,7 +185,8 @@ impl Writer {
         slides < self.limits.queue_slides && bytes < self.limits.queue_bytes
     }
 
-    /// Has a base written of the state after the last queued slide.
+    /// Has a base written of the state after the last queued slide. One that comes while another is being written is
+    /// dropped.
     pub fn base(&mut self, state: State) {
         let _ = self.orders.send(Order::Base(self.last, Box::new(state)));
     }

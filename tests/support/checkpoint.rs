@@ -82,10 +82,9 @@ impl Driver {
     }
 
     pub(crate) fn of(mut opened: Opened) -> Self {
-        let found = opened.recovered.as_mut();
+        let found = opened.recovered.take();
         let last = found.as_ref().map_or(0, |found| found.slide);
-        let ring = found.map(|found| std::mem::replace(&mut found.ring, Ring::with_seed(0)));
-        let mut ring = ring.unwrap_or_else(|| Ring::with_seed(1));
+        let mut ring = found.map_or_else(|| Ring::with_seed(1), |found| found.ring);
         let (writer, events) = opened.start(state(last, &mut ring));
         Self {
             writer,

@@ -103,17 +103,12 @@ pub(super) fn assert_true(recovered: &Recovered, oracle: &Oracle) -> u64 {
 
 impl Driver {
     /// Goes on from what was recovered; `oracle` knows everything that was ever offered.
-    pub(super) fn start(opened: Opened, mut oracle: Oracle, seed: u64) -> Self {
-        let recovered = opened.recovered.is_some();
-        let slide = opened.recovered.as_ref().map_or(0, |recovered| recovered.slide);
+    pub(super) fn start(mut opened: Opened, mut oracle: Oracle, seed: u64) -> Self {
+        let recovered = opened.recovered.take();
+        let slide = recovered.as_ref().map_or(0, |recovered| recovered.slide);
         oracle.slides.truncate(slide as usize);
         let (_, offset) = oracle.window(slide);
-        let mut opened = opened;
-        let mut ring = match opened.recovered.as_mut() {
-            Some(found) => std::mem::replace(&mut found.ring, Ring::with_seed(0)),
-            None => Ring::with_seed(2),
-        };
-        assert!(recovered || slide == 0);
+        let mut ring = recovered.map_or_else(|| Ring::with_seed(2), |recovered| recovered.ring);
         let first = State {
             end_ms: oracle.slides.last().map(|(end_ms, ..)| *end_ms),
             attempt: 1,

@@ -103,12 +103,11 @@ struct Written {
 impl Task {
     pub(super) fn new(
         opened: Opened,
-        durable: u64,
         orders: mpsc::UnboundedReceiver<Order>,
         events: mpsc::UnboundedSender<Event>,
         waiting: Arc<Waiting>,
     ) -> Self {
-        let Opened { epoch, store, opening, hold, next_file, .. } = opened;
+        let Opened { epoch, store, opening, hold, next_file, last, .. } = opened;
         Self {
             store,
             clock: Clock::start(),
@@ -123,7 +122,7 @@ impl Task {
             open: None,
             next_file,
             log_number: None,
-            durable,
+            durable: last,
             failing: None,
             keep_since_ms: None,
             roll: Roll::default(),
