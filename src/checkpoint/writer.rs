@@ -1,6 +1,7 @@
 //! The driver's end of the writer: a bounded queue in, events out. Nothing here waits.
 
 mod task;
+mod roll;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -9,14 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
+use super::roll::Roll;
 use super::{Event, Limits, State, Waiting};
-use crate::checkpoint::base::Base;
 use crate::checkpoint::frame::{self, Identity, Kind, PAYLOAD_BYTES_MAX};
-use crate::checkpoint::head::{self, BaseHead, FORMAT, LogHead};
-use crate::checkpoint::layout::{OWNER, attempt_dir, base_name, log_name};
-use crate::checkpoint::retain::{Ends, retain};
+use crate::checkpoint::head::{self, FORMAT, LogHead};
+use crate::checkpoint::layout::{OWNER, attempt_dir, log_name};
 use crate::checkpoint::slide::{Slide, Table};
 use crate::checkpoint::{Opened, Opening};
 use crate::clock::Clock;
@@ -25,8 +23,6 @@ use crate::store::{Hold, Kind as StoreKind, LogWriter, Store, StoreError};
 
 /// Longest wait after an error; the first is the store's, and it doubles.
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
-/// A base that could not be written is wanted again after so long.
-const BASE_AGAIN: Duration = Duration::from_secs(60);
 /// One sync carries at most so much, unless a single slide is larger.
 const BATCH_BYTES: usize = 8 << 20;
 
@@ -40,7 +36,7 @@ pub(super) enum Order {
 }
 
 /// Why the writer ends before it is told to.
-enum End {
+pub(super) enum End {
     Fenced(StoreError),
     GivenUp(StoreError),
     /// The driver is gone.
@@ -48,56 +44,36 @@ enum End {
 }
 
 pub(super) struct Task {
-    store: Store,
-    clock: Clock,
-    epoch: u64,
-    opening: Opening,
-    limits: Limits,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) epoch: u64,
+    pub(super) opening: Opening,
+    pub(super) limits: Limits,
     /// Locked for as long as this attempt writes.
     _hold: Hold,
     orders: mpsc::UnboundedReceiver<Order>,
     events: mpsc::UnboundedSender<Event>,
     waiting: Arc<Waiting>,
     /// Ordered and not durable.
-    queue: VecDeque<Order>,
-    open: Option<Open>,
+    pub(super) queue: VecDeque<Order>,
+    pub(super) open: Option<Open>,
     next_file: u64,
     /// The number that the next log gets because a base has it.
-    log_number: Option<u64>,
+    pub(super) log_number: Option<u64>,
     /// Number of the last durable slide.
     durable: u64,
-    failing: Option<(Duration, Duration)>,
-    keep_since_ms: Option<Millis>,
-    roll: Roll,
+    pub(super) failing: Option<(Duration, Duration)>,
+    pub(super) keep_since_ms: Option<Millis>,
+    pub(super) roll: Roll,
 }
 
 /// The log being written.
-struct Open {
-    log: LogWriter,
+pub(super) struct Open {
+    pub(super) log: LogWriter,
     identity: Identity,
     table: Table,
     /// Whether the log's head has been written.
     begun: bool,
-}
-
-/// When the next base is due, and the one under way.
-#[derive(Default)]
-struct Roll {
-    base_bytes: u64,
-    bytes: u64,
-    slides: u64,
-    wanted: bool,
-    not_before: Duration,
-    under_way: Option<JoinHandle<Written>>,
-    ends: Ends,
-}
-
-/// A base that was written, or not.
-struct Written {
-    outcome: Result<(u64, Duration), StoreError>,
-    kept: Result<u64, StoreError>,
-    number: u64,
-    ends: Ends,
 }
 
 impl Task {
@@ -147,7 +123,7 @@ impl Task {
         }
     }
 
-    fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: Event) {
         // A driver that is gone need not be told.
         let _ = self.events.send(event);
     }
@@ -262,116 +238,13 @@ impl Task {
         Ok(())
     }
 
-    fn number(&mut self) -> u64 {
+    pub(super) fn number(&mut self) -> u64 {
         self.next_file += 1;
         self.next_file - 1
     }
 
-    /// Begins a base, and with it a new log. The first one of an attempt is waited for.
-    async fn write_base(&mut self) -> Result<(), End> {
-        self.look_for_base().await;
-        let Some(Order::Base(slide, state)) = self.queue.pop_front() else { return Ok(()) };
-        if self.roll.under_way.is_some() {
-            // It was not asked for; the one that is being written does.
-            return Ok(());
-        }
-        let first = self.roll.base_bytes == 0;
-        if let Some(open) = self.open.take() {
-            // Its content is durable; closing waits for DataNodes, and nothing waits for closing.
-            let handle = self.store.handle();
-            handle.spawn(open.log.close());
-        }
-        let number = self.number();
-        self.log_number = Some(number);
-        let State { end_ms, attempt, whole, positions, ring } = *state;
-        let head = BaseHead {
-            format: FORMAT,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            slide,
-            end_ms,
-            attempt,
-            whole,
-            length_ms: self.opening.length_ms,
-            fingerprint: self.opening.fingerprint.clone(),
-            positions,
-        };
-        let content = Base { head, ring }.content(Identity { epoch: self.epoch, number });
-        let mut ends = std::mem::take(&mut self.roll.ends);
-        ends.insert((self.epoch, number), end_ms);
-        self.roll = Roll { base_bytes: self.roll.base_bytes, ..Roll::default() };
-        let (store, clock, keep_since_ms) = (self.store.clone(), self.clock, self.keep_since_ms);
-        let path = format!("{}/{}", attempt_dir(self.epoch), base_name(number));
-        if first {
-            let began = clock.monotonic();
-            loop {
-                match store.put(&path, content.clone()).await {
-                    Ok(bytes) => {
-                        let kept = retain(&store, keep_since_ms, &mut ends).await;
-                        let outcome = Ok((bytes, clock.monotonic() - began));
-                        self.failing = None;
-                        self.based(Some(Written { outcome, kept, number: slide, ends }));
-                        return Ok(());
-                    }
-                    Err(error) => self.failed(error).await?,
-                }
-            }
-        }
-        self.roll.under_way = Some(self.store.handle().spawn(async move {
-            let began = clock.monotonic();
-            let outcome = store.put(&path, content).await.map(|bytes| (bytes, clock.monotonic() - began));
-            let kept = retain(&store, keep_since_ms, &mut ends).await;
-            Written { outcome, kept, number: slide, ends }
-        }));
-        Ok(())
-    }
-
-    /// Takes the result of the base under way, if there is one.
-    async fn look_for_base(&mut self) {
-        if self.roll.under_way.as_ref().is_some_and(JoinHandle::is_finished)
-            && let Some(task) = self.roll.under_way.take()
-        {
-            let written = task.await.ok();
-            self.based(written);
-        }
-    }
-
-    fn based(&mut self, written: Option<Written>) {
-        self.roll.under_way = None;
-        // A store that is shutting down.
-        let Some(Written { outcome, kept, number, ends }) = written else { return };
-        self.roll.ends = ends;
-        let kept_bytes = match &kept {
-            Ok(bytes) => *bytes,
-            Err(error) => {
-                self.tell(Event::BaseFailed(error.clone()));
-                0
-            }
-        };
-        match outcome {
-            Ok((bytes, took)) => {
-                self.roll.base_bytes = bytes;
-                self.tell(Event::Based { number, bytes, kept_bytes, took });
-            }
-            Err(error) => {
-                self.roll.not_before = self.clock.monotonic() + BASE_AGAIN;
-                self.roll.slides = self.limits.roll_slides;
-                self.tell(Event::BaseFailed(error));
-            }
-        }
-    }
-
-    fn want_base(&mut self) {
-        let due = self.roll.slides >= self.limits.roll_slides
-            || self.roll.bytes >= self.limits.roll_bytes.max(self.roll.base_bytes);
-        let may = self.roll.under_way.is_none() && self.clock.monotonic() >= self.roll.not_before;
-        if due && may && !self.roll.wanted {
-            self.roll.wanted = true;
-            self.tell(Event::BaseWanted);
-        }
-    }
-
     /// Decides what an error means; waits before the next attempt.
-    async fn failed(&mut self, error: StoreError) -> Result<(), End> {
+    pub(super) async fn failed(&mut self, error: StoreError) -> Result<(), End> {
         self.open = None;
         if matches!(error.kind, StoreKind::Fenced | StoreKind::Gone) {
             let own = format!("{}/{OWNER}", attempt_dir(self.epoch));
