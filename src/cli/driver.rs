@@ -35,6 +35,8 @@ use crate::wire::Secret;
 /// Size at which the windows' file is rotated, and how many old ones are kept.
 const WINDOWS_BYTES_MAX: usize = 8 << 20;
 const WINDOWS_FILES: usize = 4;
+/// How long the client may take to fetch the last window.
+const LAST_WINDOW: Duration = Duration::from_secs(2);
 /// How often to look whether the client that follows the job is still there.
 const FOLLOWER_LOOK: Duration = Duration::from_secs(1);
 
@@ -140,6 +142,7 @@ async fn converse(
     let clock = Clock::start();
     let mut observer = Observer::new(&job, running_as(&hello, &at), clock.wall_ms());
     serve_http(http, &mut observer, Token::of_secret(&secret), orders.clone());
+    let view = observer.view();
     if let Some(ms) = args.follow_ms {
         tokio::spawn(stop_without_follower(observer.view(), Duration::from_millis(ms), orders));
     }
@@ -161,6 +164,7 @@ async fn converse(
         ended = driver::run(setup) => ended?,
         why = &mut gone => return Ok(lost(&why.unwrap_or(ShimError::Gone))),
     };
+    view.delivered(LAST_WINDOW).await;
     end(ended, ending, gone).await
 }
 

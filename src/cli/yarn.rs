@@ -148,10 +148,29 @@ pub(super) fn ended(app: &Application) -> u8 {
             exit::KILLED
         }
         _ => {
-            tracing::error!("{id} failed: {why}; see: spindle logs {id}");
+            let meaning = container_code(diagnostics).map_or(String::new(), |words| format!(": {words}"));
+            tracing::error!("{id} failed: {why}{meaning}; see: spindle logs {id}");
             exit::FAILED
         }
     }
+}
+
+/// What the exit code of the application master's container means, which YARN only quotes.
+fn container_code(diagnostics: &str) -> Option<&'static str> {
+    let (_, rest) = diagnostics.split_once("exitCode: ")?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    Some(match digits.parse().ok()? {
+        exit::DRIVER_GONE => "the driver ended before it could say why",
+        exit::DRIVER_SILENT => "the driver did not answer its application master",
+        exit::SHIM_PROTOCOL => "jar and program do not understand each other; are they of one version?",
+        exit::RESOURCE_MANAGER => "the ResourceManager turned the application master away",
+        exit::BINARY => {
+            "the program in the staging folder is not the one that was submitted, by its sha256; \
+             delete it there and submit again"
+        }
+        exit::SETTINGS => "its settings or files cannot be used",
+        _ => return None,
+    })
 }
 
 /// Interrupts and terminations, from a thread of their own. `nohup` and closed terminals are the job's own matter.

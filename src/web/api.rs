@@ -103,11 +103,12 @@ struct Following {
 }
 
 async fn windows(State(api): State<Api>, Query(following): Query<Following>) -> Json<Printed> {
-    if following.follow {
-        api.view.feed().follow();
-    }
     let wait = Duration::from_millis(following.wait_ms).min(WAIT_MAX);
-    let (windows, missed) = api.view.feed().after(following.after, wait).await;
+    let feed = api.view.feed();
+    let (windows, missed) = match following.follow {
+        true => feed.follow(following.after, wait).await,
+        false => feed.after(following.after, wait).await,
+    };
     let snapshot = api.view.snapshot();
     let (app, attempt) = (snapshot.status.app.clone(), snapshot.status.attempt);
     Json(Printed { app, attempt, windows, missed })

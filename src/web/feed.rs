@@ -44,6 +44,8 @@ pub struct Printed {
 pub(super) struct Feed {
     kept: Mutex<Kept>,
     newest: watch::Sender<Millis>,
+    /// The newest window that somebody who follows the job was given.
+    followed_to: watch::Sender<Millis>,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,11 @@ struct Kept {
 impl Feed {
     pub(super) fn new() -> Self {
         let kept = Kept { windows: VecDeque::new(), bytes: 0, dropped_ms: Millis::MIN, followed: None };
-        Self { kept: Mutex::new(kept), newest: watch::Sender::new(Millis::MIN) }
+        Self {
+            kept: Mutex::new(kept),
+            newest: watch::Sender::new(Millis::MIN),
+            followed_to: watch::Sender::new(Millis::MIN),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -88,9 +94,22 @@ impl Feed {
         (windows, kept.dropped_ms > after_ms)
     }
 
-    /// Somebody is there who wants to see every window.
-    pub(super) fn follow(&self) {
+    /// The same for somebody who wants to see every window.
+    pub(super) async fn follow(&self, after_ms: Millis, wait: Duration) -> (Vec<PrintedText>, bool) {
         self.lock().followed = Some(time::Instant::now());
+        let (windows, missed) = self.after(after_ms, wait).await;
+        if let Some(newest) = windows.last() {
+            self.followed_to.send_replace(newest.end_ms);
+        }
+        (windows, missed)
+    }
+
+    /// Until whoever follows has been given the newest window, at most for so long.
+    pub(super) async fn delivered(&self, patience: Duration) {
+        let newest_ms = *self.newest.borrow();
+        let mut followed_to = self.followed_to.subscribe();
+        // A follower that is gone gets nothing more, and the end does not wait for it.
+        let _ = time::timeout(patience, followed_to.wait_for(|&end_ms| end_ms >= newest_ms)).await;
     }
 
     pub(super) fn followed(&self) -> Option<time::Instant> {
@@ -132,6 +151,19 @@ mod tests {
         tokio::task::yield_now().await;
         feed.add(window(2, 1));
         assert_eq!(waiting.await.unwrap(), [window(2, 1)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_waits_for_the_follower_but_not_for_ever() {
+        let feed = Feed::new();
+        feed.add(window(1, 1));
+        let began = time::Instant::now();
+        let (_, (windows, _)) =
+            tokio::join!(feed.delivered(Duration::from_secs(9)), feed.follow(0, Duration::ZERO));
+        assert_eq!((windows.len(), began.elapsed()), (1, Duration::ZERO));
+        feed.add(window(2, 1));
+        feed.delivered(Duration::from_secs(9)).await;
+        assert_eq!(began.elapsed(), Duration::from_secs(9));
     }
 
     #[tokio::test]

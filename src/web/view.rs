@@ -101,6 +101,13 @@ impl DriverView {
         self.feed.followed()
     }
 
+    /// Until whoever follows the job has been given its newest window, at most for so long.
+    pub async fn delivered(&self, patience: Duration) {
+        if self.followed().is_some() {
+            self.feed.delivered(patience).await;
+        }
+    }
+
     pub(super) fn feed(&self) -> &Feed {
         &self.feed
     }

@@ -40,6 +40,6 @@ fn a_binary_that_is_not_the_one_submitted_does_not_run() {
     let mut second = App::submit(job(&topic.name).set("yarn.staging", &staging).set("yarn.attempts", "1"));
     assert_eq!(second.client.exit_code(), 1, "{}", second.client.seen);
     let last = second.client.seen.log.last().unwrap();
-    assert!(last.contains("sha256") || last.contains("not the one that was submitted"), "{last}");
+    assert!(last.contains("is not the one that was submitted, by its sha256"), "{last}");
     hadoop("hadoop", &["fs", "-rm", "-r", "-skipTrash", &staging]);
 }
