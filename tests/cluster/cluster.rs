@@ -2,18 +2,24 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-static SERVICES: RwLock<()> = RwLock::new(());
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+static SERVICES: RwLock<()> = RwLock::const_new(());
 
 /// For tests that need HDFS and YARN as they are.
 pub(crate) fn shared() -> RwLockReadGuard<'static, ()> {
-    SERVICES.read().unwrap_or_else(PoisonError::into_inner)
+    SERVICES.blocking_read()
 }
 
 /// For tests that break a service of HDFS or YARN, and mend it before they end.
 pub(crate) fn exclusive() -> RwLockWriteGuard<'static, ()> {
-    SERVICES.write().unwrap_or_else(PoisonError::into_inner)
+    SERVICES.blocking_write()
+}
+
+/// The same for tests that are tasks.
+pub(crate) async fn alone() -> RwLockWriteGuard<'static, ()> {
+    SERVICES.write().await
 }
 
 /// Causes or mends a fault, as in `scripts/cluster node 1 stop`.

@@ -8,7 +8,8 @@ use tokio::time;
 use tokio_util::bytes::Bytes;
 
 use crate::checkpoint::{Driver, recovered};
-use crate::hdfs::{alone, cluster, hdfs, place};
+use crate::cluster::{alone, fault};
+use crate::hdfs::{hdfs, place};
 
 #[tokio::test]
 async fn what_was_synced_is_read_after_a_take_over_and_nothing_can_be_added() {
@@ -97,10 +98,10 @@ async fn a_namenode_that_restarts_delays_slides_and_loses_none() {
     let place = place("namenode");
     let mut driver = Driver::start(&place, 1).await;
     going_on(&mut driver, 5).await;
-    cluster(&["namenode", "stop"]);
+    fault("namenode stop");
     (0..5).for_each(|_| driver.slide());
     time::sleep(Duration::from_secs(2)).await;
-    cluster(&["namenode", "start"]);
+    fault("namenode start");
     going_on(&mut driver, 5).await;
     println!("NameNode restarted: a slide took {:?}, {} errors", driver.worst, driver.behind);
     assert!(driver.behind > 0, "it was noticed");
@@ -130,14 +131,14 @@ async fn a_datanode_killed_while_writing_delays_slides_and_loses_none() {
         let place = place("datanode");
         let mut driver = Driver::start(&place, 1).await;
         going_on(&mut driver, 5).await;
-        cluster(&["datanode", node, "stop"]);
+        fault(&format!("datanode {node} stop"));
         going_on(&mut driver, 20).await;
         println!("DataNode {node} killed: a slide took {:?}, {} errors", driver.worst, driver.behind);
         let opened = place.open(2).await.unwrap();
         assert_eq!(recovered(&opened), 25, "with one of two copies");
         let mut driver = Driver::of(opened);
         going_on(&mut driver, 3).await;
-        cluster(&["datanode", node, "start"]);
+        fault(&format!("datanode {node} start"));
         going_on(&mut driver, 3).await;
         assert_eq!(recovered(&place.open(3).await.unwrap()), 31);
     }

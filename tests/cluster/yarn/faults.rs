@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rustix::process::Signal;
 
 use super::app::{App, job, signal};
-use crate::cluster::{exclusive, fault, shared};
+use crate::cluster::{exclusive, fault};
 use crate::kafka::Topic;
 use crate::process;
 use crate::produce::Writer;
@@ -104,20 +104,6 @@ fn lose_nodes(app: &mut App, more: &mut impl FnMut() -> u64) {
         fault(&format!("node {other} {mend_it}"));
         app.client.until_total(more());
     }
-}
-
-/// What is fetched ahead is bounded, but one executor of the smallest size cannot hold eight partitions' worth of it.
-#[test]
-fn an_executor_over_its_memory_is_told_with_the_setting() {
-    let _cluster = shared();
-    let topic = Topic::create("yarn-memory", 8);
-    let writer = Writer::new(&crate::kafka::brokers(), &topic.name);
-    (0..250).for_each(|_| writer.value(&[b'v'; 1_000_000], &[]));
-    writer.flush();
-    let app = App::submit(job(&topic.name).set("executors.memory", "64M").set("executors.instances", "1"));
-    app.until("a word about memory", |status| {
-        status.attention.iter().any(|line| line.contains("raise executors.memory"))
-    });
 }
 
 #[test]
