@@ -1,11 +1,13 @@
 //! Executors lost in every way that a cluster knows. Windows go on, and at the end their total is what was produced.
 
 use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
 
 use rustix::process::Signal;
 
 use super::app::{App, job, signal};
-use crate::cluster::{exclusive, fault};
+use crate::cluster::{exclusive, fault, shared};
 use crate::kafka::Topic;
 use crate::process;
 use crate::produce::Writer;
@@ -104,6 +106,38 @@ fn lose_nodes(app: &mut App, more: &mut impl FnMut() -> u64) {
         fault(&format!("node {other} {mend_it}"));
         app.client.until_total(more());
     }
+}
+
+#[test]
+fn an_executor_over_its_memory_is_told_with_the_setting() {
+    let _cluster = shared();
+    let topic = Topic::create("yarn-memory", 4);
+    let job = job(&topic.name).set("executors.memory", "64M").set("executors.cores", "4");
+    let app = App::submit(job.set("executors.instances", "1"));
+    let executor = app.until_executors(1)[0].clone();
+    fill_stacks(executor.pid);
+    app.until("a word about memory, and its successor", |status| {
+        status.attention.iter().any(|line| line.contains("raise executors.memory"))
+            && status.executors.list.iter().any(|next| next.generation > executor.generation)
+    });
+}
+
+/// Spindle bounds what it holds, so memory is taken from outside: zeros into the part of thread stacks that was never
+/// used, which is zeros without being memory.
+fn fill_stacks(pid: u32) {
+    const STACK: u64 = 8 << 20;
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let memory = File::options().write(true).open(format!("/proc/{pid}/mem")).unwrap();
+    let mut filled = 0;
+    for line in maps.lines().filter(|line| line.contains(" rw-p ") && line.split_whitespace().count() == 5) {
+        let (from, until) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let [from, until] = [from, until].map(|address| u64::from_str_radix(address, 16).unwrap());
+        if until - from == STACK {
+            memory.write_all_at(&vec![0; 7 << 20], from).unwrap();
+            filled += 7;
+        }
+    }
+    assert!(filled > 64, "only {filled} MB of unused stack");
 }
 
 #[test]

@@ -20,6 +20,11 @@ import java.util.TreeSet;
  */
 final class Plan {
     private static final long WAITING_EVERY_MS = 10_000;
+    /**
+     * How long a node may take to say how a container ended that is to be stopped. Often it is ending already, and
+     * that is why it is to be stopped: given back at once, it would have ended because it was given back.
+     */
+    private static final long RELEASE_AFTER_MS = 5_000;
 
     /** What is to be done now. */
     static final class Steps {
@@ -56,6 +61,8 @@ final class Plan {
         /** Null until it has a container. */
         Cluster.Grant grant;
         boolean stopping;
+        /** When its container is given back, though nobody has said that it is over. */
+        long release_ms;
 
         Entry(Target.Slot wanted, long asked_ms) {
             this.wanted = wanted;
@@ -121,7 +128,7 @@ final class Plan {
         for (Entry entry : new ArrayList<>(slots.values())) {
             Target.Slot slot = wanted.get(entry.wanted.slot);
             if (slot == null || slot.gen != entry.wanted.gen) {
-                leave(entry);
+                leave(entry, now);
             } else {
                 entry.wanted = slot;
             }
@@ -166,8 +173,14 @@ final class Plan {
         }
     }
 
-    /** Looks at the clock: doubles the share of a host, says who waits. */
+    /** Looks at the clock: gives back what is not over, doubles the share of a host, says who waits. */
     void tick(long now) {
+        for (Entry entry : held.values()) {
+            if (entry.stopping && now >= entry.release_ms) {
+                steps.releases.add(entry.grant);
+                entry.release_ms = Long.MAX_VALUE;
+            }
+        }
         if (asked.isEmpty()) {
             return;
         }
@@ -192,7 +205,10 @@ final class Plan {
     /** Gives up all that is asked for or held. */
     void stopAll() {
         for (Entry entry : new ArrayList<>(slots.values())) {
-            leave(entry);
+            leave(entry, 0);
+            if (entry.grant != null) {
+                steps.releases.add(entry.grant);
+            }
         }
     }
 
@@ -223,7 +239,7 @@ final class Plan {
     }
 
     /** Ends a generation that is no longer wanted. */
-    private void leave(Entry entry) {
+    private void leave(Entry entry, long now) {
         if (entry.grant == null) {
             asked.remove(entry.priority);
             steps.withdrawn.add(entry.priority);
@@ -232,8 +248,8 @@ final class Plan {
         }
         forget(entry);
         entry.stopping = true;
+        entry.release_ms = now + RELEASE_AFTER_MS;
         steps.stops.add(entry.grant);
-        steps.releases.add(entry.grant);
     }
 
     private void granted(Cluster.Grant grant, long now) {
@@ -260,9 +276,15 @@ final class Plan {
     private void completed(Cluster.Completed completed) {
         Entry entry = held.get(completed.container);
         if (entry != null) {
-            ExitClass why = entry.stopping ? ExitClass.STOPPED : ExitClass.of(completed.status);
-            end(entry, why, completed.status, completed.diagnostics);
+            ExitClass why = ExitClass.of(completed.status);
+            end(entry, entry.stopping && !tells(why) ? ExitClass.STOPPED : why, completed.status,
+                    completed.diagnostics);
         }
+    }
+
+    /** Whether an end is another than the one that was asked for: how a process ends that is told to says nothing. */
+    private static boolean tells(ExitClass why) {
+        return why == ExitClass.MEMORY || why == ExitClass.PREEMPTED || why == ExitClass.DISK;
     }
 
     /** The one line that tells the end of a generation. */

@@ -76,7 +76,7 @@ class ApplicationMasterTest {
         assertTrue(heard.contains("{\"type\":\"started\",\"slot\":0,\"gen\":1,\"container\":\"c2\",\"host\":\"h2\","
                 + "\"log_url\":\"http://h2/c2\"}"));
         assertTrue(heard.contains("{\"type\":\"exited\",\"slot\":1,\"gen\":1,\"container\":\"c3\",\"host\":\"h1\","
-                + "\"class\":\"stopped\",\"code\":-100,\"diagnostics\":\"ended\"}"), heard::toString);
+                + "\"class\":\"stopped\",\"code\":-105,\"diagnostics\":\"ended\"}"), heard::toString);
         assertEquals(Collections.singletonList("driver --job job.json --secret-file secret --attempt 2 --more"),
                 Files.readAllLines(dir.resolve("arguments")));
     }

@@ -72,6 +72,7 @@ final class FakeCluster implements Cluster {
     @Override
     public void stop(Grant grant) {
         calls.add("stop " + grant.container);
+        complete(grant.container, -105);
     }
 
     @Override

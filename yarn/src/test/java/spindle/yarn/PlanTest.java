@@ -262,12 +262,34 @@ class PlanTest {
         Plan.Steps steps = take();
         assertEquals(asList(2), steps.withdrawn);
         assertEquals(asList(grant), steps.stops);
-        assertEquals(asList(grant), steps.releases);
         assertEquals(asList("exited 1.1 null@null stopped 0"), told(steps));
+        now += 4_999;
+        plan.tick(now);
+        assertTrue(take().releases.isEmpty(), "its node has a while to say how it ended");
+        now += 1;
+        plan.tick(now);
+        assertEquals(asList(grant), take().releases);
+        plan.tick(now);
+        assertTrue(take().releases.isEmpty(), "once");
         completed("c1", -100);
         assertEquals(asList("exited 0.1 c1@h1 stopped -100"), told(take()));
         completed("c1", -100);
         assertNothing(take());
+    }
+
+    /** The driver sees the connection close before the node says why. */
+    @Test
+    void why_a_container_was_ending_already_is_told_though_it_is_to_be_stopped() {
+        target(1, slot(0, 1));
+        int generation = 1;
+        for (String told : asList("memory -104", "preempted -102", "disk -101", "stopped 137", "stopped -105")) {
+            answer(grant(generation, "h1"));
+            target(generation + 1, slot(0, generation + 1));
+            take();
+            completed("c" + generation, Integer.parseInt(told.split(" ")[1]));
+            assertEquals(asList("exited 0." + generation + " c" + generation + "@h1 " + told), told(take()));
+            generation++;
+        }
     }
 
     @Test
