@@ -40,10 +40,6 @@ fn wrong_usage_exits_with_2() {
 #[test]
 fn commands_not_built_yet_say_so() {
     let lines = [
-        "kill A",
-        "list",
-        "attach A",
-        "logs A",
         "dump A",
         "produce p.yaml",
         "topic x.yaml",
@@ -51,15 +47,40 @@ fn commands_not_built_yet_say_so() {
         "verify x.yaml",
         "sd --listen :1",
         "fetch oss://b/k",
-        "submit --master yarn conf/tweets.yaml",
     ];
     for line in lines {
         let output = run(&line.split(' ').collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(2), "{line}");
-        let command =
-            if line.starts_with("submit") { "submit --master yarn" } else { line.split(' ').next().unwrap() };
+        let command = line.split(' ').next().unwrap();
         assert_eq!(text(&output.stderr), format!("{command} is not built yet"));
     }
+}
+
+/// What a command for YARN needs is named, with the remedy.
+#[test]
+fn without_hadoop_commands_for_yarn_say_what_is_missing() {
+    let empty = tempfile::tempdir().unwrap();
+    let told = |args: &[&str], conf: Option<&Path>| {
+        let mut command = spindle(empty.path());
+        for name in ["HADOOP_CONF_DIR", "YARN_CONF_DIR", "HADOOP_HOME", "SPINDLE_JAR"] {
+            command.env_remove(name);
+        }
+        if let Some(conf) = conf {
+            command.env("HADOOP_CONF_DIR", conf);
+        }
+        let output = command.args(args).output().unwrap();
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    for args in [&["list"][..], &["status", "A"], &["kill", "application_1_2"], &["attach", "A"]] {
+        let (code, error) = told(args, Some(empty.path()));
+        assert_eq!(code, Some(1), "{args:?}: {error}");
+        assert!(
+            error.contains("yarn-site.xml: No such file") && error.contains("HADOOP_CONF_DIR"),
+            "{error}"
+        );
+    }
+    let (code, error) = told(&["kill", "http://127.0.0.1:1"], None);
+    assert!(code == Some(2) && error.contains("not on YARN"), "{error}");
 }
 
 #[test]
