@@ -131,8 +131,10 @@ pub(super) fn admin(action: String, brokers: &str, failure: Failure, trouble: Op
         Some(trouble) if waited => trouble.reason.clone(),
         _ => failure.reason.clone(),
     };
-    // A broker that hangs up on the wrong protocol does not say so; librdkafka's text guesses it.
-    let guessed = ["SSL handshake", "security.protocol", "SASL"].iter().any(|word| reason.contains(word));
+    // A broker that hangs up on the wrong protocol does not say so; librdkafka's text guesses it, or names the state in
+    // which the connection was when the broker was the first to go.
+    let signs = ["SSL handshake", "state SSL_HANDSHAKE", "security.protocol", "SASL"];
+    let guessed = signs.iter().any(|word| reason.contains(word));
     if failure.is(DENIED) || waited && (guessed || trouble.is_some_and(|trouble| trouble.denied)) {
         AdminError::Denied { action, brokers, reason }
     } else if waited {
@@ -152,4 +154,24 @@ pub(super) fn commit(group: &str, failure: Failure, trouble: Option<Trouble>) ->
         _ => failure.reason,
     };
     CommitError::Failed { group, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_hangs_up_in_a_handshake_refuses_and_is_not_away() {
+        let of = |reason: &str| {
+            let failure =
+                Failure { code: Code::RD_KAFKA_RESP_ERR__TRANSPORT as i32, reason: reason.to_owned() };
+            admin("describe topic t".to_owned(), "b:1", failure, None)
+        };
+        let hung_up = "ssl://b:1/bootstrap: Disconnected: SSL connection closed by peer (after 0ms in state SSL_HANDSHAKE)";
+        assert!(matches!(of(hung_up), AdminError::Denied { .. }));
+        assert!(matches!(
+            of("b:1/bootstrap: Connect failed: Connection refused"),
+            AdminError::Unreachable { .. }
+        ));
+    }
 }
