@@ -34,13 +34,15 @@ fn a_job_prints_here_runs_there_and_leaves_nothing_behind() {
     assert!(status.executors.list.iter().all(|executor| executor.container.is_some()), "{status:?}");
     let listed = Command::new(env!("CARGO_BIN_EXE_spindle")).arg("list").output().unwrap();
     assert!(printed(&listed).contains(&format!("{}  RUNNING", app.id)), "{listed:?}");
-    let told = printed(&hadoop("yarn", &["application", "-status", &app.id]));
-    for part in
-        ["Application-Type : SPINDLE", "Progress : ", "Tracking-URL : http", "State : RUNNING", &topic.name]
-    {
+    // YARN hears of progress with a heartbeat.
+    let mut told = String::new();
+    process::until("progress", REPAIR, || {
+        told = printed(&hadoop("yarn", &["application", "-status", &app.id]));
+        told.contains("Progress : ") && !told.contains("Progress : 0%")
+    });
+    for part in ["Application-Type : SPINDLE", "Tracking-URL : http", "State : RUNNING", &topic.name] {
         assert!(told.contains(part), "{part}: {told}");
     }
-    assert!(!told.contains("Progress : 0%"), "{told}");
 
     let dir = status.app_dir.unwrap();
     let secret = hadoop("hadoop", &["fs", "-cat", &format!("{dir}/secret")]).stdout;
