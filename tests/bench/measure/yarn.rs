@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Yarn) -> anyhow::Result<()> {
         let mut client = command.spawn().context("start spindle submit")?;
         let took = follow(&mut client, round > 0, &mut master, &mut executor)?;
         client.wait().context("wait for spindle submit")?;
-        say(&format!("round {round}: {took:?} ms"));
+        say(&format!("round {round}: {took:?} s"));
         if round > 0 {
             took.iter().for_each(|(step, ms)| steps.entry(step).or_default().add(*ms));
         }
