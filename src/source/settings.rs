@@ -45,7 +45,7 @@ const PREFERRED: &[(&str, &str)] = &[
     ("fetch.queue.backoff.ms", "5"),
     // An empty fetch costs client and broker 0.1 ms of CPU each; a partition that is assigned to a quiet client
     // waits for the one under way.
-    ("fetch.wait.max.ms", "250"),
+    ("fetch.wait.max.ms", "300"),
     ("queued.min.messages", "1000000"),
 ];
 
