@@ -11,4 +11,4 @@ pub mod link;
 
 pub use frame::{Frame, FrameError, MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES};
 pub use link::{Acceptor, Link, LinkError, Receiver, Sender, connect};
-pub use secret::{Secret, SecretError};
+pub use secret::{Secret, SecretError, hex};

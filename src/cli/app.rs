@@ -56,13 +56,17 @@ pub(super) struct Found {
 impl Found {
     /// Finds a job that is not over; of those with one name there must be one.
     pub(super) fn of(app: &App) -> anyhow::Result<Self> {
-        let id = match app {
+        let (application, rm) = match app {
             App::Url(url) => return Ok(Self { application: None, urls: vec![url.clone()] }),
-            App::Id(id) => id,
-            App::Name(name) => &unique(&resource_manager()?, name)?.id,
+            App::Id(id) => {
+                let rm = resource_manager()?;
+                (rm.application(id)?, rm)
+            }
+            App::Name(name) => {
+                let rm = resource_manager()?;
+                (unique(&rm, name)?, rm)
+            }
         };
-        let rm = resource_manager()?;
-        let application = rm.application(id)?;
         let urls = application.drivers();
         Ok(Self { application: Some((rm, application)), urls })
     }

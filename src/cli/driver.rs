@@ -198,7 +198,7 @@ fn command(args: &DriverArgs, job: &Job, driver: &str) -> ContainerCommand {
     }
     ContainerCommand {
         argv: argv.into_iter().map(ToOwned::to_owned).collect(),
-        memory_mb: job.executors.memory.bytes().div_ceil(1 << 20),
+        memory_mb: job.executors.memory.mib(),
         cores: job.executors.cores,
         exclude: job.yarn.exclude_nodes.clone(),
     }

@@ -25,7 +25,7 @@ pub(super) const CLIENT_GONE_MS: u64 = 60_000;
 /// Submits the job and does what the deploy mode says; returns the exit code.
 pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Result<u8> {
     let clock = Clock::start();
-    let rm = ResourceManager::of(&yarn::HadoopConf::find()?)?;
+    let rm = super::app::resource_manager()?;
     let secret = Secret::generate()?;
     let user = prepare::user(&planned);
     let submission = prepare::submission(&planned, deploy_mode, &secret, &user)?;

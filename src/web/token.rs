@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::getuid;
 use sha2::{Digest, Sha256};
 
-use crate::wire::Secret;
+use crate::wire::{self, Secret};
 
 /// Longest token file that is read.
 const TOKEN_CHARS_MAX: usize = 256;
@@ -45,11 +45,7 @@ pub enum TokenError {
 impl Token {
     /// The token of these bytes.
     pub fn of(bytes: &[u8; 32]) -> Self {
-        let mut text = String::with_capacity(64);
-        for byte in bytes {
-            write!(text, "{byte:02x}").expect("a String takes everything");
-        }
-        Self(text)
+        Self(wire::hex(bytes))
     }
 
     /// The one that everybody derives who has the application's secret.

@@ -106,10 +106,7 @@ impl Secret {
 
     /// In hexadecimal, for the file that takes it to containers; never for an argument, a log or a text.
     pub fn to_hex(&self) -> String {
-        self.0.iter().fold(String::with_capacity(2 * SECRET_BYTES), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex(&self.0)
     }
 
     /// A key for one purpose; it tells nothing about the secret or about keys for other purposes (RFC 5869).
@@ -120,6 +117,15 @@ impl Secret {
             .expect("one block of SHA-256 is never too much for HKDF");
         key
     }
+}
+
+/// Bytes in hexadecimal, two lower-case digits each.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+    }
+    text
 }
 
 impl fmt::Debug for Secret {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::CLIENT_GONE_MS;
 use crate::cli::Usage;
 use crate::cli::submit::{DeployMode, Submission};
-use crate::wire::Secret;
+use crate::wire::{self, Secret};
 use crate::yarn::{self, Files, Given, Private, Size};
 
 /// What the JVM needs in the application master's container beside the driver, MiB.
@@ -37,11 +37,9 @@ pub(super) fn submission(
         Private::text("job.json", job.to_handover().context("write the job down")?, false),
         Private::hex("secret", secret.to_hex(), true),
     ];
-    if !job.env.is_empty() {
-        private.push(Private::text("env.json", serde_json::to_string(&job.env)?, true));
-    }
     let mut driver_args = Vec::new();
     if !job.env.is_empty() {
+        private.push(Private::text("env.json", serde_json::to_string(&job.env)?, true));
         driver_args.extend(["--env-file".to_owned(), "env.json".to_owned()]);
     }
     if deploy_mode == DeployMode::Client && !planned.keep {
@@ -64,12 +62,12 @@ pub(super) fn submission(
         attempts: yarn.attempts,
         attempts_window_ms: yarn.attempts_window.ms(),
         am: Size {
-            memory_mb: mib(job.driver.memory.bytes()) + SHIM_MEMORY_MB,
+            memory_mb: job.driver.memory.mib() + SHIM_MEMORY_MB,
             cores: job.driver.cores,
             instances: 1,
         },
         executor: Size {
-            memory_mb: mib(job.executors.memory.bytes()),
+            memory_mb: job.executors.memory.mib(),
             cores: job.executors.cores,
             instances: job.executors.instances,
         },
@@ -110,12 +108,8 @@ fn given(path: &Path) -> anyhow::Result<Given> {
             read => digest.update(&chunk[..read]),
         }
     }
-    let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = wire::hex(&digest.finalize());
     let path = std::path::absolute(path).with_context(|| format!("find {shown}"))?;
     let path = path.to_str().with_context(|| format!("{shown}: its name is not UTF-8"))?.to_owned();
     Ok(Given { path, sha256: Some(sha256) })
-}
-
-fn mib(bytes: u64) -> u64 {
-    bytes.div_ceil(1 << 20)
 }
