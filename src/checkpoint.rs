@@ -6,9 +6,8 @@
 //!    is there ([`Recovered`], [`Report`]) and returns an [`Opened`].
 //! 2. [`Opened::start`] takes the driver's first [`State`] (what was recovered, or where the start was resolved to)
 //!    and returns the [`Writer`] and its [`Event`]s. [`Event::Based`] says that the start is durable.
-//! 3. For every slide, in order: [`crate::count::Ring::export`], then [`Writer::offer`]. `Queued` gives it a number;
-//!    `Full` gives it back, and windows wait until an event makes room. [`Event::Durable`] says up to where rows,
-//!    commits and (with `wait: true`) windows may be shown.
+//! 3. For every slide, in order: [`crate::count::Ring::export`], then [`Writer::offer`]. [`Event::Durable`] says up to
+//!    where rows, commits and (with `wait: true`) windows may be shown; when too much is not durable, windows wait.
 //! 4. On [`Event::BaseWanted`], when nobody waits: [`Writer::base`] with the state as it is after the last offered
 //!    slide. It is written in the background.
 //! 5. [`Event::Fenced`] and [`Event::GivenUp`] are the end. [`Writer::close`] ends it gracefully: `Closed`.
@@ -35,11 +34,11 @@ pub use claim::Sight;
 pub use frame::Tail;
 pub use head::{BaseHead, Fingerprint, LogHead, Unreadable};
 pub use layout::{AttemptDir, FileInfo, survey};
-pub use owner::{Because, Facts, Force, Owner, Verdict, judge, quiet_ms};
+pub use owner::{Because, Facts, Force, HasEnded, Owner, Verdict, judge, quiet_ms};
 pub use recover::{Corrupt, Recovered, Report};
 pub use show::{FileContent, Numbered, Shown, inspect};
 pub use slide::{Marks, Slide};
-pub use writer::{Event, Events, Limits, Offered, State, Writer};
+pub use writer::{Event, Events, Limits, State, Writer};
 
 use crate::ids::Millis;
 use crate::store::{Hold, Store, StoreError};
@@ -58,7 +57,8 @@ pub struct Opening {
     pub length_ms: Millis,
     /// What the person who submitted it allows.
     pub force: Force,
-    /// `--from`: what is there is set aside, not read.
+    /// `--from`: what is there is set aside, not read; unless this application has a base of its own there, because
+    /// then it has begun already.
     pub fresh: bool,
     /// Bounds of the writer.
     pub limits: Limits,
@@ -151,22 +151,19 @@ impl OpenError {
     }
 }
 
-/// Takes the checkpoint in `store` and reads it. `ended` says whether an owner's application has ended, `None` if it
-/// cannot tell: then the owner's files are watched for [`quiet_ms`].
-pub async fn open(
-    store: Store,
-    opening: Opening,
-    ended: impl AsyncFn(&Owner) -> Option<bool>,
-) -> Result<Opened, OpenError> {
-    if !opening.fresh {
+/// Takes the checkpoint in `store` and reads it. Where `has_ended` cannot tell, an owner's files are watched for
+/// [`quiet_ms`].
+pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result<Opened, OpenError> {
+    let fresh = opening.fresh && !has_begun(&store, &opening.owner).await?;
+    if !fresh {
         // Before a driver that may be at work is fenced for nothing.
         check_fingerprint(&store, &opening.fingerprint).await?;
     }
     let slide_ms = opening.fingerprint.slide_ms;
-    let claim = claim::claim(&store, &opening.owner, slide_ms, opening.force, ended).await?;
+    let claim = claim::claim(&store, &opening.owner, slide_ms, opening.force, has_ended).await?;
     let files = claim.earlier.iter().flat_map(|attempt| attempt.bases.iter().chain(&attempt.logs));
     let next_file = files.map(|file| file.number).max().unwrap_or(0) + 1;
-    let (recovered, report) = if opening.fresh {
+    let (recovered, report) = if fresh {
         retain::set_aside(&store, claim.epoch, &claim.earlier).await?;
         (None, Report::default())
     } else {
@@ -178,6 +175,17 @@ pub async fn open(
     let (epoch, because, hold) = (claim.epoch, claim.because, claim.hold);
     let last = recovered.as_ref().map_or(0, |recovered| recovered.slide);
     Ok(Opened { recovered, report, because, epoch, store, opening, hold, next_file, last })
+}
+
+/// Whether an attempt of this application has written a base, which says where the application began.
+async fn has_begun(store: &Store, ours: &Owner) -> Result<bool, StoreError> {
+    for attempt in survey(store).await?.iter().rev().filter(|attempt| attempt.owned) {
+        let owner = claim::read_owner(store, attempt).await?;
+        if !attempt.bases.is_empty() && owner.is_some_and(|owner| owner.app == ours.app) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn check_fingerprint(store: &Store, ours: &Fingerprint) -> Result<(), OpenError> {

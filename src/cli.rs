@@ -12,6 +12,7 @@ mod out;
 mod serve;
 mod environment;
 mod local;
+mod owner;
 mod follow;
 mod yarn;
 pub mod app;
@@ -161,7 +162,7 @@ fn log_format(json: bool) -> logging::Format {
 }
 
 /// Runs a process's loop on this thread: the thread that starts executors must live as long as they do.
-fn block_on(work: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("start the runtime")?.block_on(work)
 }

@@ -1,7 +1,7 @@
 //! The driver process: one clock, one state, everything else performs what the state decides.
 //!
 //! [`state`] decides; `run` is the loop around it; `links` are the ways to executors, `broker` the way to
-//! Kafka, [`observe`] what people see.
+//! Kafka, `keeper` the way to the checkpoint, [`observe`] what people see.
 
 pub mod assign;
 pub mod pace;
@@ -9,11 +9,13 @@ mod alarm;
 pub mod state;
 mod links;
 mod broker;
+mod keeper;
 pub mod observe;
 mod setup;
 mod run;
 
 pub use broker::StartRules;
+pub use keeper::CheckpointSetup;
 pub use observe::{Observer, RunningAs};
 pub use run::run;
 pub use setup::{Command, Ended, Note, Setup};
@@ -29,8 +31,20 @@ const ORPHAN_TIMEOUTS: u64 = 6;
 /// An executor says that it lives so many times per `executors.timeout`.
 const ALIVE_PER_TIMEOUT: u64 = 4;
 
+/// Slides that may wait to be durable: a NameNode that is away for ten minutes holds up nothing.
+const QUEUE_SLIDES: usize = 600;
+/// What they may take of the driver's memory, as a divisor.
+const QUEUE_MEMORY_PART: usize = 8;
+
 /// The job as the state needs it.
-fn settings(job: &Job, attempt: u32, seed: u64, report_slides: bool) -> state::Settings {
+fn settings(
+    job: &Job,
+    attempt: u32,
+    seed: u64,
+    checkpoint: Option<&CheckpointSetup>,
+    report_slides: bool,
+) -> state::Settings {
+    let memory_bytes = usize::try_from(job.driver.memory.bytes()).unwrap_or(usize::MAX);
     state::Settings {
         attempt,
         slide_ms: millis(job.window.slide.ms()),
@@ -40,7 +54,12 @@ fn settings(job: &Job, attempt: u32, seed: u64, report_slides: bool) -> state::S
         timeout_ms: millis(job.executors.timeout.ms()),
         straggler_ms: millis(job.executors.straggler.ms()),
         skip_lost: job.source.on_data_loss == OnDataLoss::Earliest,
-        memory_bytes: usize::try_from(job.driver.memory.bytes()).unwrap_or(usize::MAX),
+        memory_bytes,
+        checkpoint: checkpoint.map(|setup| state::Durability {
+            wait: setup.wait,
+            queue_slides: QUEUE_SLIDES,
+            queue_bytes: memory_bytes / QUEUE_MEMORY_PART,
+        }),
         report_slides,
         seed,
     }

@@ -1,4 +1,4 @@
-//! Exit codes: what schedulers and scripts see. 10-19 are container processes, the same in Rust and Java.
+//! Exit codes: what schedulers and scripts see. 10-20 are container processes, the same in Rust and Java.
 
 /// Done, or stopped gracefully.
 pub const OK: u8 = 0;
@@ -32,3 +32,5 @@ pub const RESOURCE_MANAGER: u8 = 17;
 pub const BINARY: u8 = 18;
 /// Shim or driver: its settings or files cannot be used.
 pub const SETTINGS: u8 = 19;
+/// Driver: another driver has taken its checkpoint over.
+pub const FENCED: u8 = 20;

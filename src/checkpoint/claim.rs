@@ -4,11 +4,12 @@
 //! Rename every lower directory, so that a paused driver cannot open a new file in it. List. Recover the lease of
 //! every log, so that one that is open cannot grow. Only then read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::OpenError;
 use super::layout::{self, AttemptDir, attempt_dir, fenced_dir, survey};
-use super::owner::{Because, Facts, Force, Owner, Verdict, judge};
+use super::owner::{Because, Facts, Force, HasEnded, Owner, Verdict, judge};
 use crate::clock::Clock;
 use crate::ids::Millis;
 use crate::store::{Hold, Kind, Store, StoreError};
@@ -84,18 +85,17 @@ fn gone_is_none<T>(outcome: Result<T, StoreError>) -> Result<Option<T>, StoreErr
     }
 }
 
-/// Becomes the owner, if that is allowed. `ended` says whether an owner's application has ended, `None` if it
-/// cannot tell.
+/// Becomes the owner, if that is allowed.
 pub(super) async fn claim(
     store: &Store,
     ours: &Owner,
     slide_ms: Millis,
     force: Force,
-    ended: impl AsyncFn(&Owner) -> Option<bool>,
+    has_ended: HasEnded,
 ) -> Result<Claim, OpenError> {
     store.make_root().await?;
     for _ in 0..CONTESTS_MAX {
-        let (sight, because) = permitted(store, ours, slide_ms, force, &ended).await?;
+        let (sight, because) = permitted(store, ours, slide_ms, force, &has_ended).await?;
         let epoch = sight.highest() + 1;
         let dir = attempt_dir(epoch);
         store.make_dir(&dir).await?;
@@ -120,7 +120,7 @@ async fn permitted(
     ours: &Owner,
     slide_ms: Millis,
     force: Force,
-    ended: &impl AsyncFn(&Owner) -> Option<bool>,
+    has_ended: &HasEnded,
 ) -> Result<(Sight, Because), OpenError> {
     let clock = Clock::start();
     let first = Sight::look(store).await?;
@@ -128,7 +128,10 @@ async fn permitted(
     loop {
         let ended = match (&now.owner, now.held) {
             (Some(_), Some(held)) => Some(!held),
-            (Some(owner), None) => ended(owner).await,
+            (Some(owner), None) => {
+                let (has_ended, owner) = (Arc::clone(has_ended), owner.clone());
+                tokio::task::spawn_blocking(move || has_ended(&owner)).await.ok().flatten()
+            }
             (None, _) => None,
         };
         let watched_ms = Millis::try_from(clock.monotonic().as_millis()).unwrap_or(Millis::MAX);

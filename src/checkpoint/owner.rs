@@ -1,5 +1,7 @@
 //! Who owns a checkpoint, and whether another may take it over: a function of facts.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Millis;
@@ -41,6 +43,9 @@ impl Owner {
         }
     }
 }
+
+/// Says whether an owner's application has ended; `None` if it cannot tell. May block.
+pub type HasEnded = Arc<dyn Fn(&Owner) -> Option<bool> + Send + Sync>;
 
 /// What an order of the person who submits allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,10 +1,8 @@
-//! The driver's end of the writer: a bounded queue in, events out. Nothing here waits.
+//! The driver's end of the writer: orders in, events out. Nothing here waits.
 
 mod task;
 mod roll;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -19,10 +17,6 @@ use task::{Order, Task};
 /// Bounds of the writer.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Slides that wait to be durable at most; beyond it windows wait.
-    pub queue_slides: usize,
-    /// The same in bytes.
-    pub queue_bytes: usize,
     /// A new base is wanted after so many slides.
     pub roll_slides: u64,
     /// Or when the logs since the last one are as long as it, but at least this, bytes.
@@ -32,15 +26,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Slides of ten minutes wait; reading a base and as much of logs again takes a second at the most.
+    /// Reading a base and as much of logs again takes a second at the most.
     fn default() -> Self {
-        Self {
-            queue_slides: 600,
-            queue_bytes: 64 << 20,
-            roll_slides: 600,
-            roll_bytes: 8 << 20,
-            give_up: Duration::from_secs(1_800),
-        }
+        Self { roll_slides: 600, roll_bytes: 8 << 20, give_up: Duration::from_secs(1_800) }
     }
 }
 
@@ -57,15 +45,6 @@ pub struct State {
     pub positions: Vec<(Partition, Position)>,
     /// The window.
     pub ring: RingImage,
-}
-
-/// What became of a slide that was offered.
-#[derive(Debug)]
-pub enum Offered {
-    /// It waits to be written, under this number.
-    Queued(u64),
-    /// Too much waits already: it comes back, to be offered again before any other.
-    Full(Box<Slide>),
 }
 
 /// What the writer has to tell.
@@ -117,89 +96,50 @@ pub enum Event {
 /// What the writer tells, in order; ends with the writer.
 pub type Events = mpsc::UnboundedReceiver<Event>;
 
-/// Makes slides durable, in order, on the store's own threads.
+/// Makes slides durable, in order, on the store's own threads. What waits is bounded by the driver, which gets an event
+/// for everything that became durable and holds windows up when too much did not.
 ///
 /// Dropping it is what a crash is: what was acknowledged is durable, the rest may be.
 #[derive(Debug)]
 pub struct Writer {
     orders: mpsc::UnboundedSender<Order>,
-    waiting: Arc<Waiting>,
-    limits: Limits,
     last: u64,
-}
-
-/// What is queued: the writer takes from it what has become durable.
-#[derive(Debug, Default)]
-pub(super) struct Waiting {
-    slides: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl Waiting {
-    fn add(&self, bytes: usize) {
-        self.slides.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn take(&self, bytes: usize) {
-        self.slides.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
 }
 
 impl Opened {
     /// Begins to write, with `first` as this attempt's first base: no slide is acknowledged before it is durable.
-    pub fn start(self, first: State) -> (Writer, Events) {
+    pub fn start(self, first: Box<State>) -> (Writer, Events) {
         // Events are one per sync or failure, and the driver takes them as they come.
         let (events, told) = mpsc::unbounded_channel();
-        // Bounded by `Limits`: each slide in it is counted in `waiting`, and of bases there is one at a time.
         let (orders, taken) = mpsc::unbounded_channel();
-        let waiting = Arc::new(Waiting::default());
-        let limits = self.opening.limits;
         let last = self.last;
         let handle = self.store.handle();
-        let task = Task::new(self, taken, events, Arc::clone(&waiting));
+        let task = Task::new(self, taken, events);
         handle.spawn(task.run());
-        let mut writer = Writer { orders, waiting, limits, last };
+        let mut writer = Writer { orders, last };
         writer.base(first);
         (writer, told)
     }
 }
 
 impl Writer {
-    /// Queues a slide behind those before it.
-    pub fn offer(&mut self, slide: Slide) -> Offered {
-        if !self.has_room() {
-            return Offered::Full(Box::new(slide));
-        }
-        let bytes = slide.bytes();
+    /// Queues a slide behind those before it; returns its number.
+    pub fn offer(&mut self, slide: Box<Slide>) -> u64 {
         self.last += 1;
-        self.waiting.add(bytes);
         // A writer that is at its end has said so by an event.
-        let _ = self.orders.send(Order::Slide(self.last, bytes, Box::new(slide)));
-        Offered::Queued(self.last)
-    }
-
-    /// Whether the next slide will be taken.
-    pub fn has_room(&self) -> bool {
-        let (slides, bytes) = self.queued();
-        slides < self.limits.queue_slides && bytes < self.limits.queue_bytes
+        let _ = self.orders.send(Order::Slide(self.last, slide));
+        self.last
     }
 
     /// Has a base written of the state after the last queued slide. One that comes while another is being written is
     /// dropped.
-    pub fn base(&mut self, state: State) {
-        let _ = self.orders.send(Order::Base(self.last, Box::new(state)));
+    pub fn base(&mut self, state: Box<State>) {
+        let _ = self.orders.send(Order::Base(self.last, state));
     }
 
     /// Keeps everything from which the slides after `end_ms` can be read again.
     pub fn keep_since(&self, end_ms: Millis) {
         let _ = self.orders.send(Order::KeepSince(end_ms));
-    }
-
-    /// How many slides wait to be durable, and their bytes.
-    pub fn queued(&self) -> (usize, usize) {
-        (self.waiting.slides.load(Ordering::Relaxed), self.waiting.bytes.load(Ordering::Relaxed))
     }
 
     /// Closes the log once everything offered is durable; [`Event::Closed`] says when.

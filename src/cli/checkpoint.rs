@@ -249,7 +249,8 @@ fn time(at_ms: Millis) -> String {
     Timestamp::from_millisecond(at_ms).map_or_else(|_| format!("{at_ms} ms"), |at| at.to_string())
 }
 
-fn size(bytes: u64) -> String {
+/// A length for people.
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..10_000 => format!("{bytes} B"),
         10_000..10_000_000 => format!("{} KB", bytes / 1_000),

@@ -44,6 +44,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<u8> {
     let (driver, commands) = mpsc::unbounded_channel();
     let (notes, noted) = mpsc::unbounded_channel();
     let options = Options {
+        checkpoint: None,
         start: StartRules { fallback: StartRule::Earliest, forced: None },
         out: Box::new(std::io::stdout()),
         clock,

@@ -19,13 +19,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{self, Instant};
 
+use super::owner::{self, Who};
 use super::serve::{STOP, address, serve_http};
 use super::submit::From;
 use crate::clock::Clock;
 use crate::config::Job;
 use crate::config::log::Format;
 use crate::driver::state::Outcome;
-use crate::driver::{self, Command, Ended, Observer, RunningAs, StartRules};
+use crate::driver::{self, CheckpointSetup, Command, Ended, Observer, RunningAs, StartRules};
 use crate::exit;
 use crate::launch::Launcher;
 use crate::launch::shim::{ContainerCommand, Ending, Hello, Shim, ShimError};
@@ -61,6 +62,9 @@ pub struct DriverArgs {
     /// Where the first attempt begins
     #[arg(long, value_name = "WHERE")]
     pub from: Option<From>,
+    /// Fence the application that owns the checkpoint
+    #[arg(long)]
+    pub take_over: bool,
     /// Stop gracefully when the client has not asked for windows for so long, milliseconds
     #[arg(long, value_name = "MS")]
     pub follow_ms: Option<u64>,
@@ -140,6 +144,7 @@ async fn converse(
     let ending = launcher.ending();
     let (orders, commands) = mpsc::unbounded_channel();
     let clock = Clock::start();
+    let checkpoint = checkpoint(args, &job, &hello)?;
     let mut observer = Observer::new(&job, running_as(&hello, &at), clock.wall_ms());
     serve_http(http, &mut observer, Token::of_secret(&secret), orders.clone());
     let view = observer.view();
@@ -148,7 +153,8 @@ async fn converse(
     }
     let setup = driver::Setup {
         attempt: args.attempt,
-        start: start_rules(args, &job)?,
+        start: start_rules(args, &job),
+        checkpoint,
         clock,
         secret,
         executors,
@@ -177,11 +183,19 @@ fn running_as(hello: &Hello, http: &str) -> RunningAs {
     }
 }
 
-/// `--from` is for the first attempt: a later one goes on where that one was.
-fn start_rules(args: &DriverArgs, job: &Job) -> anyhow::Result<StartRules> {
-    let first = args.from.filter(|_| args.attempt == 1);
-    let forced = first.map(From::forced).transpose()?.flatten();
-    Ok(StartRules { fallback: super::submit::fallback(job.source.start), forced })
+/// `--from` is for the start of the application: without a checkpoint to tell, for the first attempt.
+fn start_rules(args: &DriverArgs, job: &Job) -> StartRules {
+    let kept = job.checkpoint.resolve(&job.name, None).is_some();
+    let forced = args.from.filter(|_| args.attempt == 1 || kept).and_then(From::forced);
+    StartRules { fallback: super::submit::fallback(job.source.start), forced }
+}
+
+/// Only the first attempt may fence another application: a later one that finds another owner was fenced itself.
+fn checkpoint(args: &DriverArgs, job: &Job, hello: &Hello) -> anyhow::Result<Option<CheckpointSetup>> {
+    let Some(at) = job.checkpoint.resolve(&job.name, None) else { return Ok(None) };
+    let who = Who { app: hello.app.clone(), attempt: args.attempt, host: hello.host.clone() };
+    let take_over = args.take_over && args.attempt == 1;
+    owner::checkpoint(job, &at, who, args.from, take_over).map(Some)
 }
 
 /// How executors are started: with the binary that YARN has put beside them.
@@ -245,6 +259,11 @@ async fn end(ended: Ended, ending: Ending, gone: oneshot::Receiver<ShimError>) -
         Ended::Finished(Outcome::Failed(reason)) => {
             tracing::error!("{reason}");
             (Some(reason), exit::FAILED)
+        }
+        // Another attempt finds out who has it, and whether that is the end of the application.
+        Ended::Fenced(reason) => {
+            tracing::error!("{reason}");
+            return Ok(exit::FENCED);
         }
         Ended::Aborted => return Ok(exit::SHIM_GONE),
     };

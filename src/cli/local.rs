@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Job;
 use crate::config::log::Format;
 use crate::driver::state::Outcome;
-use crate::driver::{self, Command, Ended, Note, Observer, RunningAs, StartRules};
+use crate::driver::{self, CheckpointSetup, Command, Ended, Note, Observer, RunningAs, StartRules};
 use crate::exit;
 use crate::launch::local::LocalCommand;
 use crate::launch::{Launcher, LocalLauncher};
@@ -26,11 +26,13 @@ use crate::wire::Secret;
 /// Interrupts so close together are one: `timeout` and job schedulers signal a process and then its group.
 const SAME_INTERRUPT: Duration = Duration::from_millis(250);
 /// Local jobs have one attempt: nobody starts them again.
-const ATTEMPT: u32 = 1;
+pub(super) const ATTEMPT: u32 = 1;
 
 /// What beside the job decides a local run.
 pub(super) struct Options {
     pub start: StartRules,
+    /// The checkpoint, if the job has one.
+    pub checkpoint: Option<CheckpointSetup>,
     /// Where windows are printed.
     pub out: Box<dyn Write + Send>,
     pub clock: Clock,
@@ -62,6 +64,7 @@ pub(super) async fn run(job: Job, options: Options) -> anyhow::Result<u8> {
         job,
         attempt: ATTEMPT,
         start: options.start,
+        checkpoint: options.checkpoint,
         clock: options.clock,
         secret,
         executors: listener,
@@ -90,6 +93,10 @@ fn exit_code(ended: &Ended) -> u8 {
         Ended::Finished(Outcome::Failed(reason)) => {
             tracing::error!("{reason}");
             exit::FAILED
+        }
+        Ended::Fenced(reason) => {
+            tracing::error!("{reason}");
+            exit::FENCED
         }
         Ended::Aborted => exit::INTERRUPTED,
     }

@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::app::{App, Found};
+use super::checkpoint::size;
 use super::out;
 use crate::clock::Clock;
 use crate::exit;
 use crate::ids::Millis;
-use crate::web::{Status, WindowStatus};
+use crate::web::{CheckpointStatus, Status, WindowStatus};
 use crate::yarn::{Application, FinalStatus, State};
 
 /// Arguments of `spindle status`.
@@ -57,7 +58,7 @@ fn without_driver(args: &StatusArgs, app: &Application) -> anyhow::Result<u8> {
     Ok(if wanting { exit::FAILED } else { exit::OK })
 }
 
-/// Six lines for people.
+/// A few lines for people.
 fn in_words(status: &Status, now_ms: Millis) -> String {
     let Status { name, app, state, attempt, version, lag, executors, .. } = status;
     let state = format!("{state:?}").to_uppercase();
@@ -66,11 +67,13 @@ fn in_words(status: &Status, now_ms: Millis) -> String {
     let worst = lag.worst.as_ref().map_or(String::new(), |worst| format!(" (worst {worst})"));
     let unread = if status.unread.is_empty() { "none".to_owned() } else { status.unread.join(" ") };
     let attention = if status.attention.is_empty() { "none".to_owned() } else { status.attention.join("; ") };
+    let checkpoint = status.checkpoint.map_or(String::new(), checkpoint_in_words);
     let (running, wanted, hosts) = (executors.running, executors.wanted, executors.hosts);
     format!(
         "{name} {app} {state} {} attempt {attempt} v{version}\n\
          window     {window}\n\
          lag        {} records {:.1}s{worst}  unread {unread}\n\
+         {checkpoint}\
          executors  {running}/{wanted} on {hosts} hosts\n\
          attention  {attention}\n",
         duration_in_words(up_s),
@@ -88,6 +91,13 @@ fn window_in_words(window: &WindowStatus) -> String {
     let whole = if *complete { "complete" } else { "not complete" };
     let delay_s = *delay_ms as f64 / 1000.0;
     format!("{end} printed +{delay_s:.3}s  total {total}  keys {distinct}  {whole}")
+}
+
+fn checkpoint_in_words(checkpoint: CheckpointStatus) -> String {
+    let CheckpointStatus { age_ms, bytes, queued } = checkpoint;
+    let waiting = if queued > 1 { format!("  {queued} slides wait") } else { String::new() };
+    let age_s = age_ms as f64 / 1000.0;
+    format!("checkpoint {age_s:.1}s ago {}{waiting}\n", size(bytes))
 }
 
 fn duration_in_words(seconds: i64) -> String {

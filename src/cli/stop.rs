@@ -30,6 +30,11 @@ pub struct StopArgs {
 /// Stops the job, and waits until it has ended.
 pub fn run(args: &StopArgs) -> anyhow::Result<u8> {
     super::start_logging("info", false)?;
+    stop(args)
+}
+
+/// The same for who logs already.
+pub(super) fn stop(args: &StopArgs) -> anyhow::Result<u8> {
     let found = Found::of(&args.app)?;
     let (url, token) = found.driver()?;
     let deadline = args.deadline.get();

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::app::App;
 use super::kill::KillArgs;
 use super::local::{self, Options};
+use super::owner::{self, Who};
 use super::status::StatusArgs;
 use crate::clock::Clock;
 use crate::config::{self, Start};
@@ -190,16 +191,26 @@ fn start(submission: Submission) -> anyhow::Result<u8> {
 }
 
 fn start_local(submission: Submission) -> anyhow::Result<u8> {
-    let forced = submission.from.map(From::forced).transpose()?.flatten();
-    let start = StartRules { fallback: fallback(submission.job.source.start), forced };
+    let Submission { job, from, replace, take_over, .. } = submission;
+    let checkpoint = match job.checkpoint.resolve(&job.name, None) {
+        Some(at) => {
+            if replace {
+                owner::replace(&at)?;
+            }
+            Some(owner::checkpoint(&job, &at, Who::local(local::ATTEMPT), from, take_over)?)
+        }
+        None => None,
+    };
+    let start = StartRules { fallback: fallback(job.source.start), forced: from.and_then(From::forced) };
     let options = Options {
         start,
+        checkpoint,
         out: Box::new(std::io::stdout()),
         clock: Clock::start(),
         commands: mpsc::unbounded_channel(),
         notes: None,
     };
-    super::block_on(local::run(submission.job, options))
+    super::block_on(local::run(job, options))
 }
 
 pub(super) fn fallback(start: Start) -> StartRule {

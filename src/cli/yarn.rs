@@ -28,6 +28,11 @@ pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Resul
     let rm = super::app::resource_manager()?;
     let secret = Secret::generate()?;
     let user = prepare::user(&planned);
+    if planned.replace
+        && let Some(at) = prepare::checkpoint(&planned, &user)
+    {
+        super::owner::replace(&at)?;
+    }
     let submission = prepare::submission(&planned, deploy_mode, &secret, &user)?;
     let submitted = yarn::submit(&submission, planned.proxy_user.as_deref(), |progress| match progress {
         Progress::Step(name, ms, detail) => tracing::info!(ms, detail, "{name}"),

@@ -11,6 +11,7 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 
 use super::client_settings;
+use super::keeper::Stream;
 use super::state::{Facts, Start};
 use crate::config::{Job, OnDataLoss, Topics};
 use crate::ids::{Partition, Position};
@@ -26,7 +27,7 @@ const LEADERLESS_EVERY: Duration = Duration::from_millis(250);
 /// Memory for records this client would fetch: it fetches none.
 const PREFETCH_BYTES: u64 = 0;
 
-/// Where reading begins.
+/// Where reading begins when no checkpoint says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct StartRules {
     /// Where topics begin that have no positions (`source.start`).
@@ -38,6 +39,8 @@ pub struct StartRules {
 /// What comes back from Kafka.
 #[derive(Debug)]
 pub(super) enum Answer {
+    /// What is to be counted; where to begin is asked for next.
+    Found(Stream),
     /// The start is resolved.
     Started(Vec<Start>),
     /// The job cannot start.
@@ -54,6 +57,8 @@ pub(super) enum Answer {
 }
 
 enum Request {
+    /// Resolve the start, from these positions if there are any.
+    Resolve(Option<Vec<(Partition, Position)>>),
     Commit(Vec<(Partition, Position)>),
     Look(u64),
 }
@@ -64,7 +69,7 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    /// Starts the thread; its first answer says where reading begins.
+    /// Starts the thread; its first answer says what is to be counted.
     pub(super) fn start(
         job: &Job,
         start: StartRules,
@@ -82,6 +87,11 @@ impl Broker {
             .spawn(run)
             .context("start the thread that asks Kafka")?;
         Ok((Self { requests }, incoming))
+    }
+
+    /// Asks where reading begins: at `held` if a checkpoint has positions, else as the rules say.
+    pub(super) fn resolve(&self, held: Option<Vec<(Partition, Position)>>) {
+        let _ = self.requests.send(Request::Resolve(held));
     }
 
     pub(super) fn commit(&self, positions: Vec<(Partition, Position)>) {
@@ -102,7 +112,14 @@ fn work(
 ) -> anyhow::Result<()> {
     let admin = Admin::connect(&client_settings(job, PREFETCH_BYTES))?;
     let rule = topics_rule(job)?;
-    let Some(starts) = resolve_when_led(&admin, &rule, job, start, requests)? else { return Ok(()) };
+    let topics = admin.describe(&rule)?.into_iter().map(|topic| (topic.name, topic.id)).collect();
+    let found = Answer::Found(Stream { cluster: admin.cluster_id()?, topics });
+    if answers.send(found).is_err() {
+        return Ok(());
+    }
+    // Nothing else is asked for before the start is known.
+    let Ok(Request::Resolve(held)) = requests.recv() else { return Ok(()) };
+    let Some(starts) = resolve_when_led(&admin, &rule, job, start, held, requests)? else { return Ok(()) };
     let mut look = 0;
     if answers.send(Answer::Started(starts)).is_err() {
         return Ok(());
@@ -111,6 +128,7 @@ fn work(
     worker.look(look);
     loop {
         match requests.recv_timeout(LOOK_EVERY) {
+            Ok(Request::Resolve(_)) => {}
             Ok(Request::Commit(positions)) => worker.commit(positions),
             Ok(Request::Look(asked)) => {
                 look = asked;
@@ -137,11 +155,12 @@ fn resolve_when_led(
     rule: &TopicsRule,
     job: &Job,
     rules: StartRules,
+    held: Option<Vec<(Partition, Position)>>,
     requests: &requests::Receiver<Request>,
 ) -> anyhow::Result<Option<Vec<Start>>> {
     let mut tries_left = LEADERLESS.as_millis() / LEADERLESS_EVERY.as_millis();
     loop {
-        match resolve(admin, rule, job, rules) {
+        match resolve(admin, rule, job, rules, held.as_deref()) {
             Err(error) if tries_left > 0 && matches!(error.downcast_ref(), Some(StartError::Unknown(_))) => {
                 tries_left -= 1;
             }
@@ -155,13 +174,26 @@ fn resolve_when_led(
 }
 
 /// Where every partition is read from. Asked until it is known; what comes out is numbers.
-fn resolve(admin: &Admin, rule: &TopicsRule, job: &Job, rules: StartRules) -> anyhow::Result<Vec<Start>> {
+fn resolve(
+    admin: &Admin,
+    rule: &TopicsRule,
+    job: &Job,
+    rules: StartRules,
+    held: Option<&[(Partition, Position)]>,
+) -> anyhow::Result<Vec<Start>> {
     let topics = admin.describe(rule)?;
     let partitions: Vec<_> = topics.iter().flat_map(partitions_of).collect();
     let ranges: BTreeMap<_, _> = log_ranges(admin, &partitions)?;
-    let committed = admin.committed(&partitions)?;
-    let held = partitions.iter().cloned().zip(committed).filter_map(|(p, position)| Some((p, position?)));
-    let at_time = match rules.forced.unwrap_or(rules.fallback) {
+    let from_checkpoint = held.is_some();
+    let held: BTreeMap<_, _> = match held {
+        Some(held) => held.iter().cloned().collect(),
+        None => {
+            let committed = admin.committed(&partitions)?;
+            partitions.iter().cloned().zip(committed).filter_map(|(p, at)| Some((p, at?))).collect()
+        }
+    };
+    let forced = rules.forced.filter(|_| !from_checkpoint);
+    let at_time = match forced.unwrap_or(rules.fallback) {
         StartRule::Timestamp(time_ms) => {
             let offsets = admin.offsets_for_time(&partitions, time_ms)?;
             partitions
@@ -173,17 +205,17 @@ fn resolve(admin: &Admin, rule: &TopicsRule, job: &Job, rules: StartRules) -> an
         }
         StartRule::Latest | StartRule::Earliest => BTreeMap::new(),
     };
-    let facts = start::Facts { topics: &topics, ranges: &ranges, held: &held.collect(), at_time: &at_time };
+    let facts = start::Facts { topics: &topics, ranges: &ranges, held: &held, at_time: &at_time };
     let policy = match job.source.on_data_loss {
         OnDataLoss::Fail => LossPolicy::Fail,
         OnDataLoss::Earliest => LossPolicy::Earliest,
     };
-    let resolved = start::resolve_start(facts, rules.fallback, rules.forced, policy)?;
+    let resolved = start::resolve_start(facts, rules.fallback, forced, policy)?;
     for loss in &resolved.losses {
         tracing::warn!("{loss}; reading goes on behind it");
     }
     for partition in &resolved.new {
-        tracing::info!(%partition, "a partition without a committed offset is new, and read from its beginning");
+        tracing::info!(%partition, "a partition without a position is new, and read from its beginning");
     }
     let start = |(partition, position): (Partition, Position)| {
         let log_end = ranges.get(&partition).map(|range| range.end);

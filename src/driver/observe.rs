@@ -1,5 +1,6 @@
 //! What people see of the driver: logs and metrics, kept up to date from what the loop does. Decides nothing.
 
+mod checkpoint;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +71,7 @@ pub struct Observer {
     skipped: u64,
     commits_fail: bool,
     memory_bytes: u64,
+    checkpoint: Option<checkpoint::Seen>,
 }
 
 impl Observer {
@@ -89,6 +91,7 @@ impl Observer {
             window: None,
             lag: Lag::default(),
             unread: Vec::new(),
+            checkpoint: None,
             executors: Executors::default(),
             attention: Vec::new(),
         };
@@ -114,6 +117,7 @@ impl Observer {
             skipped: 0,
             commits_fail: false,
             memory_bytes: job.driver.memory.bytes(),
+            checkpoint: None,
         }
     }
 
@@ -294,6 +298,7 @@ impl Observer {
         let list = self.executor_list(state);
         self.status.executors =
             Executors { running, wanted, hosts: u32::try_from(hosts).unwrap_or(u32::MAX), list };
+        self.checkpoint_queue(state.queued(), now_ms);
         self.status.attention = self.attention(state);
         self.publish();
     }

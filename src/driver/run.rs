@@ -1,5 +1,7 @@
 //! The driver's loop: tells the state what happened, performs what it decides. One thread, one order of things.
 
+mod incoming;
+
 use std::io::Write;
 use std::time::Duration;
 
@@ -9,39 +11,55 @@ use tokio::time::{self, Instant};
 
 use super::alarm::Alarm;
 use super::broker::{Answer, Broker};
+use super::keeper::{Keeper, KeeperEvent};
 use super::links::{LinkEvent, Links};
 use super::observe::Observer;
 use super::pace::Pace;
 use super::setup::{Command, Ended, Note, Setup};
-use super::state::{Effect, Input, Outcome, State};
+use super::state::{Effect, Input, Resumed, State};
 use super::{settings, welcome};
 use crate::clock::Clock;
 use crate::config::Job;
 use crate::ids::Millis;
 use crate::launch::{LaunchEvent, Launcher};
 use crate::sink::{Console, ConsoleEvent};
-use crate::wire::message::{ToDriver, ToExecutor, Welcome};
+use crate::wire::message::{ToExecutor, Welcome};
 
+/// How long closing the checkpoint's log may take at the end.
+const LAST_SLIDE: Duration = Duration::from_millis(500);
 /// How long queued windows may take to be printed at the end.
 const LAST_WINDOWS: Duration = Duration::from_secs(1);
 /// How long the thread that asks Kafka may take to end.
 const LAST_ANSWER: Duration = Duration::from_millis(300);
-/// How long the last cut, print and commit may take when a closed console ends the job.
-const CLOSED_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Runs the job until it is stopped or cannot go on.
 pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
     let Setup {
-        job, attempt, start, clock, secret, executors, launcher, launched, commands, console, ..
+        job,
+        attempt,
+        start,
+        checkpoint,
+        clock,
+        secret,
+        executors,
+        launcher,
+        launched,
+        commands,
+        console,
+        ..
     } = setup;
     let pace = Pace::start(slide_ms(&job), clock.wall(), clock.monotonic());
     let seed = getrandom::u64().context("get random numbers from the system")?;
-    let settings = settings(&job, attempt, seed, setup.notes.is_some());
+    let settings = settings(&job, attempt, seed, checkpoint.as_ref(), setup.notes.is_some());
+    let mut observer = setup.observer;
+    if checkpoint.is_some() {
+        observer.has_checkpoint();
+    }
     let (links, linked) = Links::listen(executors, &secret).context("set up links to executors")?;
     let (broker, answers) = Broker::start(&job, start)?;
     let (printed, prints) = mpsc::unbounded_channel();
     let console = console.map(|out| start_console(&job, out, clock, printed)).transpose()?.flatten();
-    let state = State::new(settings, pace.now_ms(clock.monotonic()), None);
+    let state = State::new(settings, pace.now_ms(clock.monotonic()));
     let driver = Driver {
         clock,
         alarm: Alarm::new().context("make a timer")?,
@@ -50,15 +68,18 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
         links,
         launcher,
         broker,
+        keeper: Keeper::new(checkpoint),
+        resumed: None,
         console,
         welcome: welcome(&job),
-        observer: setup.observer,
+        observer,
         notes: setup.notes,
         slide_ms: slide_ms(&job),
         length_ms: Millis::try_from(job.window.length.ms()).unwrap_or(Millis::MAX),
         began_ms: None,
         corrected_ms: Millis::MIN,
         alive_every: job.executors.timeout.get(),
+        job,
     };
     driver.run(Incoming { linked, answers, launched, commands, prints }).await
 }
@@ -94,6 +115,7 @@ enum Happening {
     AliveDue,
     Link(LinkEvent),
     Answer(Answer),
+    Kept(KeeperEvent),
     Launch(LaunchEvent),
     Command(Command),
     Console(ConsoleEvent),
@@ -107,6 +129,9 @@ struct Driver {
     links: Links,
     launcher: Launcher,
     broker: Broker,
+    keeper: Keeper,
+    /// What the checkpoint held, until the start is resolved.
+    resumed: Option<Box<Resumed>>,
     console: Option<Console>,
     welcome: Welcome,
     observer: Observer,
@@ -117,6 +142,7 @@ struct Driver {
     began_ms: Option<Millis>,
     corrected_ms: Millis,
     alive_every: Duration,
+    job: Job,
 }
 
 impl Driver {
@@ -133,6 +159,7 @@ impl Driver {
                     Happening::Due
                 }
                 Some(answer) = incoming.answers.recv() => Happening::Answer(answer),
+                event = self.keeper.next() => Happening::Kept(event),
                 Some(event) = incoming.launched.recv() => Happening::Launch(event),
                 Some(command) = incoming.commands.recv() => Happening::Command(command),
                 Some(event) = incoming.prints.recv() => Happening::Console(event),
@@ -142,112 +169,13 @@ impl Driver {
             if matches!(happening, Happening::AliveDue) {
                 alive_due = Instant::now() + self.alive_every;
             }
-            ended = self.take(happening);
-            self.state.settle();
+            ended = self.take(happening)?;
+            for effect in self.state.settle() {
+                self.perform(effect);
+            }
         }
         self.finish(incoming.answers).await;
         Ok(ended.unwrap_or(Ended::Aborted))
-    }
-
-    fn take(&mut self, happening: Happening) -> Option<Ended> {
-        match happening {
-            Happening::Due => self.step(Input::Tick),
-            Happening::Link(event) => self.link(event),
-            Happening::Answer(answer) => self.answer(answer),
-            Happening::Launch(event) => self.launch(event),
-            Happening::Command(Command::Abort) => Some(Ended::Aborted),
-            Happening::Command(Command::Stop { within }) => self.stop(within),
-            Happening::Command(Command::Scale(executors)) => self.step(Input::Scale(executors)),
-            Happening::Console(event) => self.console_event(event),
-            Happening::AliveDue => {
-                self.links.send_all(&ToExecutor::Alive);
-                None
-            }
-        }
-    }
-
-    fn launch(&mut self, event: LaunchEvent) -> Option<Ended> {
-        match event {
-            LaunchEvent::Started(slot, generation, place) => {
-                self.observer.placed(slot, generation, place);
-                self.step(Input::Launched(slot, generation))
-            }
-            LaunchEvent::Exited { slot, generation, class, how, host } => {
-                self.observer.exited(class, &how);
-                if let Some(host) = host {
-                    self.launcher.failed_on(slot, host);
-                }
-                self.step(Input::Exited { slot, generation, how, to_blame: class.is_to_blame() })
-            }
-            LaunchEvent::Waiting(why) => {
-                self.observer.waiting(why);
-                None
-            }
-        }
-    }
-
-    fn stop(&mut self, within: Duration) -> Option<Ended> {
-        tracing::info!("stopping: last cut, print, commit");
-        self.observer.stopping();
-        let within_ms = Millis::try_from(within.as_millis()).unwrap_or(Millis::MAX / 2);
-        let deadline_ms = self.now_ms() + within_ms;
-        self.step(Input::Stop { deadline_ms })
-    }
-
-    fn link(&mut self, event: LinkEvent) -> Option<Ended> {
-        match event {
-            LinkEvent::Opened(session, hello, outgoing) => {
-                self.links.opened(session, outgoing);
-                self.note(Note::Executor { session, pid: hello.pid });
-                let attempt = hello.attempt;
-                self.observer.hello(session, *hello);
-                self.step(Input::Opened { session, attempt })
-            }
-            LinkEvent::Message(session, ToDriver::Alive) => self.step(Input::Alive(session)),
-            LinkEvent::Message(session, ToDriver::Counts(counts)) => {
-                self.step(Input::Counts(session, counts))
-            }
-            LinkEvent::Message(session, ToDriver::Delta(delta)) => {
-                self.observer.delta(session, &delta, self.now_ms(), self.clock.monotonic());
-                self.step(Input::Delta(session, delta))
-            }
-            LinkEvent::Message(session, ToDriver::Hello(_)) => {
-                self.step(Input::Closed { session, reason: "it said hello twice".to_owned() })
-            }
-            LinkEvent::Closed(session, reason) => self.step(Input::Closed { session, reason }),
-        }
-    }
-
-    fn answer(&mut self, answer: Answer) -> Option<Ended> {
-        match answer {
-            Answer::Started(starts) => self.step(Input::Started(starts)),
-            Answer::Failed(reason) => Some(Ended::Finished(Outcome::Failed(reason))),
-            Answer::Looked { topics, facts, look } => {
-                self.observer.topics(&topics);
-                self.step(Input::Looked { facts, look })
-            }
-            Answer::Committed { positions, refused } => {
-                let taken = refused.is_none();
-                self.observer.committed(&positions, refused);
-                self.step(Input::Committed { taken })
-            }
-        }
-    }
-
-    fn console_event(&mut self, event: ConsoleEvent) -> Option<Ended> {
-        match event {
-            ConsoleEvent::Printed { end_ms, monotonic, text, .. } => {
-                let delay_ms = (self.pace.now_ms(monotonic) - end_ms).max(0);
-                let delay = Duration::from_millis(delay_ms.unsigned_abs());
-                self.observer.printed(end_ms, delay, monotonic, text);
-                self.note(Note::Printed { end_ms, delay });
-                None
-            }
-            ConsoleEvent::Closed { error } => {
-                tracing::warn!(%error, "stdout is closed");
-                self.stop(CLOSED_DEADLINE)
-            }
-        }
     }
 
     fn now_ms(&self) -> Millis {
@@ -295,6 +223,8 @@ impl Driver {
                 self.observer.window(&window, &self.state, self.pace.now_ms(self.clock.monotonic()));
             }
             Effect::Slide(report) => self.note(Note::Slide(report)),
+            Effect::Keep(slide) => self.keeper.slide(slide),
+            Effect::Base(state) => self.keeper.base(state),
             Effect::Commit(positions) => self.broker.commit(positions),
             Effect::Look(look) => self.broker.look(look),
             Effect::Event(event) => self.observer.event(&event),
@@ -319,6 +249,7 @@ impl Driver {
     async fn finish(mut self, mut answers: mpsc::UnboundedReceiver<Answer>) {
         self.links.end_all("the job is over");
         drop(self.broker);
+        self.keeper.close(LAST_SLIDE).await;
         if let Some(console) = self.console.take()
             && let Err(unfinished) = console.finish(LAST_WINDOWS)
         {

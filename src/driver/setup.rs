@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::broker::StartRules;
+use super::keeper::CheckpointSetup;
 use super::observe::Observer;
 use super::state::{Outcome, SlideReport};
 use crate::clock::Clock;
@@ -23,6 +24,8 @@ pub struct Setup {
     pub attempt: u32,
     /// Where reading begins when nothing durable says otherwise, or in spite of it.
     pub start: StartRules,
+    /// Where the checkpoint is; `None`: there is none.
+    pub checkpoint: Option<CheckpointSetup>,
     /// The clock.
     pub clock: Clock,
     /// What executors prove themselves with.
@@ -83,6 +86,8 @@ pub enum Note {
 pub enum Ended {
     /// As the state decided.
     Finished(Outcome),
+    /// Another driver has its checkpoint.
+    Fenced(String),
     /// Told to stop at once.
     Aborted,
 }

@@ -1,23 +1,27 @@
 //! What the driver knows and decides: `step(now, input) -> effects`, without clock, I/O or threads.
 //!
 //! The rooms: `partitions` (who reads what, from where), `sessions` (who is alive and owes which cut),
-//! `slots` (which executors are to run), `slides` (cuts, open slides, the window), `commits`, `loss`.
+//! `slots` (which executors are to run), `slides` (cuts, open slides, the window), `durable` (slides on their way into
+//! the checkpoint), `commits`, `loss`.
 //! Each step ends in `State::advance`, which does whatever has become possible.
 
 pub mod input;
 mod commits;
 mod deltas;
+mod durable;
 mod loss;
 mod partitions;
 mod sessions;
 mod slides;
 mod slots;
 
-pub use input::{Effect, EndReason, Event, Facts, Input, Outcome, Settings, SlideReport, Start};
+pub use durable::Durability;
+pub use input::{Effect, EndReason, Event, Facts, Input, Outcome, Resumed, Settings, SlideReport, Start};
 
 use crate::count::Ring;
 use crate::ids::{Millis, Partition, Session};
 use commits::Commits;
+use durable::Durable;
 use partitions::Partitions;
 use sessions::Sessions;
 use slides::Slides;
@@ -35,6 +39,7 @@ pub struct State {
     sessions: Sessions,
     slots: Slots,
     slides: Slides,
+    durable: Durable,
     commits: Commits,
     stopping: Option<Stopping>,
     finished: bool,
@@ -51,13 +56,14 @@ struct Stopping {
 }
 
 impl State {
-    /// The state before anything happened. `after_ms` is the last window end that earlier attempts printed.
-    pub fn new(settings: Settings, now_ms: Millis, after_ms: Option<Millis>) -> Self {
+    /// The state before anything happened.
+    pub fn new(settings: Settings, now_ms: Millis) -> Self {
         Self {
             partitions: Partitions::default(),
             sessions: Sessions::default(),
             slots: Slots::new(settings.executors),
-            slides: Slides::new(Ring::with_seed(settings.seed), after_ms),
+            slides: Slides::new(Ring::with_seed(settings.seed), settings.attempt),
+            durable: Durable::new(settings.checkpoint),
             commits: Commits::default(),
             stopping: None,
             finished: false,
@@ -76,7 +82,7 @@ impl State {
         self.forgive(now_ms);
         match input {
             Input::Tick => self.tick(now_ms),
-            Input::Started(starts) => self.started(starts),
+            Input::Started { starts, resumed } => self.started(starts, resumed),
             Input::Looked { facts, look } => self.looked(facts, look),
             Input::Opened { session, attempt } => self.opened(now_ms, session, attempt),
             Input::Closed { session, reason } => self.end(now_ms, session, EndReason::Closed(reason)),
@@ -92,6 +98,9 @@ impl State {
             }
             Input::Scale(executors) => self.slots.scale(executors, now_ms),
             Input::Committed { taken } => self.committed(taken),
+            Input::StartKept => self.start_is_kept(),
+            Input::Kept { until_ms } => self.kept(until_ms),
+            Input::BaseWanted => self.want_base(),
             Input::Stop { deadline_ms } => self.stop(deadline_ms),
         }
         self.advance(now_ms);
@@ -108,19 +117,30 @@ impl State {
         self.wake_ms
     }
 
-    /// Work that changes no answer, for when the effects are done and nobody waits.
-    pub fn settle(&mut self) {
+    /// Work for when the effects of a step are done and nobody waits: the checkpoint gets what it has not, and what
+    /// the next window does not need goes. It changes no answer, but has effects.
+    pub fn settle(&mut self) -> Vec<Effect> {
+        if !self.finished {
+            self.keep_newest();
+            self.keep_base_if_wanted();
+        }
         self.slides.settle(self.settings.slide_ms, self.settings.length_ms);
+        std::mem::take(&mut self.out)
     }
 
     /// State bytes.
     pub fn bytes(&self) -> usize {
-        self.slides.bytes() + self.sessions.bytes()
+        self.slides.bytes() + self.sessions.bytes() + self.durable.bytes()
     }
 
     /// The window's numbers; once settled, without the slide that is not in the next window.
     pub fn ring(&self) -> &Ring {
         &self.slides.ring
+    }
+
+    /// Slides that are closed and not durable yet.
+    pub fn queued(&self) -> usize {
+        self.durable.queued()
     }
 
     /// How many executors are wanted, and how many have a session.
@@ -184,11 +204,15 @@ impl State {
             self.fail(reason);
         }
         let Some(stopping) = self.stopping else { return };
-        let all_cut =
-            stopping.last_cut_sent && !self.slides.any_open() && self.commits.idle(&self.partitions);
+        let all_cut = stopping.last_cut_sent && self.all_settled() && self.commits.idle(&self.partitions);
         if all_cut || now_ms >= stopping.deadline_ms {
             self.finish(Outcome::Stopped { clean: all_cut });
         }
+    }
+
+    /// Whether every slide that was cut for is closed, and durable where there is a checkpoint.
+    fn all_settled(&self) -> bool {
+        !self.slides.any_open() && self.durable.is_idle()
     }
 
     fn fail(&mut self, reason: String) {

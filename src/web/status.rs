@@ -29,6 +29,9 @@ pub struct Status {
     pub lag: Lag,
     /// Partitions, `topic/partition`, that could not be read in the newest slide.
     pub unread: Vec<String>,
+    /// The checkpoint; `None` without one, and before the first window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointStatus>,
     /// The executors.
     pub executors: Executors,
     /// What a person should look at, one sentence each; empty when all is well.
@@ -73,6 +76,17 @@ pub struct Lag {
     pub seconds: f64,
     /// The partition that is furthest behind; `None` when none is.
     pub worst: Option<String>,
+}
+
+/// What a restart would go on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointStatus {
+    /// How old the newest durable slide is.
+    pub age_ms: u64,
+    /// Length of the bases and logs that are kept.
+    pub bytes: u64,
+    /// Slides that are closed and not durable yet.
+    pub queued: u64,
 }
 
 /// The executors of a job.

@@ -51,6 +51,7 @@ pub(super) fn snapshot() -> Snapshot {
         }),
         lag: Lag { records: 312, seconds: 0.4, worst: Some("tweets_poc/3".to_owned()) },
         unread: Vec::new(),
+        checkpoint: Some(CheckpointStatus { age_ms: 900, bytes: 41_000, queued: 1 }),
         executors: Executors { running: 1, wanted: 2, hosts: 1, list: vec![executor] },
         attention: vec!["1 executor is missing".to_owned()],
     };

@@ -44,6 +44,7 @@ fn run(seed: u64, loud: bool) -> Run {
         straggler_ms: 4_000,
         skip_lost: !random.one_in(4),
         memory_bytes: 64 << 20,
+        checkpoint: None,
         report_slides: true,
         seed,
     };

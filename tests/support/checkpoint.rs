@@ -1,10 +1,11 @@
 //! A driver of a few lines that keeps a checkpoint, and what must be recovered of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use spindle::checkpoint::{
-    Event, Events, Fingerprint, Force, Limits, Marks, Offered, OpenError, Opened, Opening, Owner, Slide,
-    State, Writer, open,
+    Event, Events, Fingerprint, Force, Limits, Marks, OpenError, Opened, Opening, Owner, Slide, State,
+    Writer, open,
 };
 use spindle::clock::Clock;
 use spindle::count::{KeyTable, Pairs, Ring};
@@ -26,7 +27,7 @@ impl Place {
     }
 
     pub(crate) async fn open(&self, attempt: u32) -> Result<Opened, OpenError> {
-        open(self.store(), opening(attempt), async |_: &Owner| None).await
+        open(self.store(), opening(attempt), Arc::new(|_: &Owner| None)).await
     }
 }
 
@@ -85,7 +86,7 @@ impl Driver {
         let found = opened.recovered.take();
         let last = found.as_ref().map_or(0, |found| found.slide);
         let mut ring = found.map_or_else(|| Ring::with_seed(1), |found| found.ring);
-        let (writer, events) = opened.start(state(last, &mut ring));
+        let (writer, events) = opened.start(Box::new(state(last, &mut ring)));
         Self {
             writer,
             events,
@@ -121,12 +122,12 @@ impl Driver {
             counts: vec![(end_ms, exported.bucket)],
             keys: exported.keys,
         };
-        assert!(matches!(self.writer.offer(slide), Offered::Queued(given) if given == number));
+        assert_eq!(self.writer.offer(Box::new(slide)), number);
         self.last = number;
     }
 
     pub(crate) fn base(&mut self) {
-        self.writer.base(state(self.last, &mut self.ring));
+        self.writer.base(Box::new(state(self.last, &mut self.ring)));
     }
 
     /// Takes events until everything offered is durable.

@@ -96,30 +96,6 @@ async fn an_old_checkpoint_is_set_aside_and_not_deleted() {
 }
 
 #[tokio::test]
-async fn a_full_queue_gives_the_slide_back_and_takes_it_later() {
-    let directory = scratch();
-    let faults = Arc::new(Faults::default());
-    let store = Store::for_test(directory.path(), Arc::clone(&faults));
-    let limits = Limits { queue_slides: 2, ..opening(1).limits };
-    let opened = open_as(&store, Opening { limits, ..opening(1) }).await.unwrap();
-    let mut driver = Driver::start(opened, Oracle::default(), 1);
-    (0..2).for_each(|_| driver.slide());
-    assert_eq!(driver.writer.queued().0, 2);
-    let (counts, slide) = driver.count(3);
-    let Offered::Full(slide) = driver.writer.offer(slide) else { panic!("there is no room") };
-    assert!(driver.settled(&faults).await);
-    assert_eq!(driver.writer.queued(), (0, 0));
-    let Offered::Queued(3) = driver.writer.offer(*slide) else { panic!("there is room again") };
-    driver.last = 3;
-    let offset = counts.values().sum::<u64>().cast_signed();
-    let offset = offset + driver.oracle.slides.last().map_or(0, |(_, _, offset)| *offset);
-    driver.oracle.slides.push((3_000, counts, offset));
-    assert!(driver.settled(&faults).await);
-    let opened = open_as(&store, opening(2)).await.unwrap();
-    assert_eq!(assert_true(opened.recovered.as_ref().unwrap(), &driver.oracle), 3);
-}
-
-#[tokio::test]
 async fn slides_that_waited_share_a_sync() {
     let directory = scratch();
     let store = calm(directory.path());

@@ -75,13 +75,9 @@ pub(super) fn opening(attempt: u32) -> Opening {
     }
 }
 
-pub(super) async fn unknown(_: &Owner) -> Option<bool> {
-    None
-}
-
 /// Opens as attempt `attempt` of one application.
 pub(super) async fn open_as(store: &Store, opening: Opening) -> Result<Opened, OpenError> {
-    open(store.clone(), opening, unknown).await
+    open(store.clone(), opening, Arc::new(|_: &Owner| None)).await
 }
 
 /// A store in `directory` whose calls nothing disturbs.
@@ -116,7 +112,7 @@ impl Driver {
             positions: vec![(partition(), Position::at(offset))],
             ring: ring.image(),
         };
-        let (writer, events) = opened.start(first);
+        let (writer, events) = opened.start(Box::new(first));
         let random = Random(seed);
         Self {
             writer,
@@ -137,10 +133,7 @@ impl Driver {
         let number = self.last + 1;
         let (counts, slide) = self.count(number);
         self.oracle.slides.push((slide.end_ms, counts, self.offset));
-        match self.writer.offer(slide) {
-            Offered::Queued(given) => assert_eq!(given, number),
-            Offered::Full(_) => panic!("there was room"),
-        }
+        assert_eq!(self.writer.offer(Box::new(slide)), number);
         self.last = number;
     }
 
@@ -188,7 +181,7 @@ impl Driver {
             positions: vec![(partition(), Position::at(self.offset))],
             ring: self.ring.image(),
         };
-        self.writer.base(state);
+        self.writer.base(Box::new(state));
     }
 
     /// Takes events until everything offered is durable. False if the writer came to its end, or died.

@@ -5,13 +5,12 @@
 //! this attempt's directory is gone: a NameNode also closes the file of a driver that was away for very long.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::roll::Roll;
-use super::{Event, Limits, State, Waiting};
+use super::{Event, Limits, State};
 use crate::checkpoint::frame::{self, Identity, Kind, PAYLOAD_BYTES_MAX};
 use crate::checkpoint::head::{self, FORMAT, LogHead};
 use crate::checkpoint::layout::{OWNER, attempt_dir, log_name};
@@ -29,7 +28,7 @@ const BATCH_BYTES: usize = 8 << 20;
 /// What the driver orders.
 #[derive(Debug)]
 pub(super) enum Order {
-    Slide(u64, usize, Box<Slide>),
+    Slide(u64, Box<Slide>),
     Base(u64, Box<State>),
     KeepSince(Millis),
     Close,
@@ -53,7 +52,6 @@ pub(super) struct Task {
     _hold: Hold,
     orders: mpsc::UnboundedReceiver<Order>,
     events: mpsc::UnboundedSender<Event>,
-    waiting: Arc<Waiting>,
     /// Ordered and not durable.
     pub(super) queue: VecDeque<Order>,
     pub(super) open: Option<Open>,
@@ -81,7 +79,6 @@ impl Task {
         opened: Opened,
         orders: mpsc::UnboundedReceiver<Order>,
         events: mpsc::UnboundedSender<Event>,
-        waiting: Arc<Waiting>,
     ) -> Self {
         let Opened { epoch, store, opening, hold, next_file, last, .. } = opened;
         Self {
@@ -93,7 +90,6 @@ impl Task {
             _hold: hold,
             orders,
             events,
-            waiting,
             queue: VecDeque::new(),
             open: None,
             next_file,
@@ -191,7 +187,7 @@ impl Task {
         let mut last = None;
         let mut slides = 0;
         for order in &self.queue {
-            let Order::Slide(number, _, slide) = order else { break };
+            let Order::Slide(number, slide) = order else { break };
             let payload = open.table.encode(slide);
             assert!(
                 payload.len() <= PAYLOAD_BYTES_MAX,
@@ -212,11 +208,7 @@ impl Task {
         }
         open.begun = true;
         let took = self.clock.monotonic() - began;
-        for order in self.queue.drain(..slides) {
-            if let Order::Slide(_, bytes, _) = order {
-                self.waiting.take(bytes);
-            }
-        }
+        self.queue.drain(..slides);
         (self.durable, self.failing) = (number, None);
         let slides = slides as u64;
         self.roll.bytes += bytes;

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use crate::cli::Usage;
 use crate::source::start::StartRule;
 
 /// Where the first attempt begins; later attempts go on from the checkpoint.
@@ -24,14 +23,13 @@ pub enum From {
 }
 
 impl From {
-    /// The rule that sets committed offsets aside; `None` where it is they that count.
-    pub(in crate::cli) fn forced(self) -> anyhow::Result<Option<StartRule>> {
+    /// The rule that sets committed offsets aside; `None` where it is they, or the checkpoint, that count.
+    pub(in crate::cli) fn forced(self) -> Option<StartRule> {
         match self {
-            Self::Checkpoint => Err(Usage("--from checkpoint is not built yet".to_owned()).into()),
-            Self::Group => Ok(None),
-            Self::Earliest => Ok(Some(StartRule::Earliest)),
-            Self::Latest => Ok(Some(StartRule::Latest)),
-            Self::Time(time) => Ok(Some(StartRule::Timestamp(time.as_millisecond()))),
+            Self::Checkpoint | Self::Group => None,
+            Self::Earliest => Some(StartRule::Earliest),
+            Self::Latest => Some(StartRule::Latest),
+            Self::Time(time) => Some(StartRule::Timestamp(time.as_millisecond())),
         }
     }
 }

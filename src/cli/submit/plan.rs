@@ -74,6 +74,7 @@ pub fn plan(args: &SubmitArgs) -> anyhow::Result<Submission> {
     };
     check_mode_flags(choice, args)?;
     let job = Job::load_between(&job_file, &draft.layers(choice))?;
+    check_checkpoint_flags(choice, &job, args)?;
     let master = match choice {
         Choice::Local(_) => Master::Local { executors: job.executors.instances },
         Choice::Yarn(mode) => Master::Yarn { deploy_mode: mode.unwrap_or_default() },
@@ -118,6 +119,25 @@ fn check_mode_flags(choice: Choice, args: &SubmitArgs) -> Result<(), Usage> {
         _ if args.wait && !cluster => wrong("--wait", "--master yarn --deploy-mode cluster"),
         _ if args.kill_on_exit && !cluster => wrong("--kill-on-exit", "--master yarn --deploy-mode cluster"),
         _ => Ok(()),
+    }
+}
+
+/// Flags about a checkpoint need one.
+fn check_checkpoint_flags(choice: Choice, job: &Job, args: &SubmitArgs) -> Result<(), Usage> {
+    let staging = matches!(choice, Choice::Yarn(_)).then_some(job.yarn.staging.as_str());
+    if job.checkpoint.resolve(&job.name, staging).is_some() {
+        return Ok(());
+    }
+    let given = [
+        ("--replace", args.replace),
+        ("--take-over", args.take_over),
+        ("--from checkpoint", args.from == Some(From::Checkpoint)),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(Usage(format!(
+            "{flag} needs a checkpoint, and this job has none; set checkpoint.path to hdfs:///a/directory or file:///a/directory"
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::CLIENT_GONE_MS;
 use crate::cli::Usage;
 use crate::cli::submit::{DeployMode, Submission};
+use crate::config::{Checkpoint, CheckpointAt, Job};
 use crate::wire::{self, Secret};
 use crate::yarn::{self, Files, Given, Private, Size};
 
@@ -24,6 +25,12 @@ pub(super) fn user(planned: &Submission) -> String {
     planned.proxy_user.clone().or(named).unwrap_or_else(|| whoami::username().unwrap_or_default())
 }
 
+/// Where the job's checkpoint is.
+pub(super) fn checkpoint(planned: &Submission, user: &str) -> Option<CheckpointAt> {
+    let job = &planned.job;
+    job.checkpoint.resolve(&job.name, Some(&job.yarn.staging_of(user)))
+}
+
 /// Everything that the ResourceManager and the containers need to know.
 pub(super) fn submission(
     planned: &Submission,
@@ -32,7 +39,10 @@ pub(super) fn submission(
     user: &str,
 ) -> anyhow::Result<yarn::Submission> {
     refuse_what_is_not_there(planned)?;
-    let job = &planned.job;
+    let yarn = &planned.job.yarn;
+    let checkpoint = checkpoint(planned, user);
+    // Where that is, only the submitting user's staging folder tells; containers get it in words.
+    let job = &Job { checkpoint: checkpoint.map_or(Checkpoint::None, Checkpoint::At), ..planned.job.clone() };
     let mut private = vec![
         Private::text("job.json", job.to_handover().context("write the job down")?, false),
         Private::hex("secret", secret.to_hex(), true),
@@ -48,7 +58,9 @@ pub(super) fn submission(
     if let Some(from) = &planned.from {
         driver_args.extend(["--from".to_owned(), from.to_string()]);
     }
-    let yarn = &job.yarn;
+    if planned.take_over {
+        driver_args.push("--take-over".to_owned());
+    }
     Ok(yarn::Submission {
         v: yarn::VERSION,
         staging: yarn.staging_of(user),

@@ -1,4 +1,4 @@
-//! Offsets committed to the group: behind what is printed, one commit under way at a time.
+//! Offsets committed to the group: behind what is printed and durable, one commit under way at a time.
 
 use super::partitions::Partitions;
 use super::{Effect, Event, State};
@@ -23,7 +23,8 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    /// The start is resolved; it is to be durable before anything is printed.
+    /// The start is resolved, and durable where there is a checkpoint; without one it is to be committed before
+    /// anything is printed.
     pub(super) fn begin(&mut self) {
         self.begun = true;
         self.behind = true;
@@ -34,8 +35,8 @@ impl Commits {
         self.start_answered
     }
 
-    /// Printed positions have moved.
-    pub(super) fn printed(&mut self) {
+    /// Settled positions have moved.
+    pub(super) fn settled(&mut self) {
         self.behind = true;
     }
 
@@ -55,20 +56,21 @@ impl Commits {
         soon.into_iter().chain(everything).min()
     }
 
-    /// Whether everything printed is committed, or was refused.
+    /// Whether everything settled is committed, or was refused.
     pub(super) fn idle(&self, partitions: &Partitions) -> bool {
         self.under_way.is_none() && (!self.begun || self.outstanding(partitions).is_empty())
     }
 
     fn outstanding(&self, partitions: &Partitions) -> Vec<(Partition, Position)> {
         let moved =
-            partitions.iter().filter(|(p, held)| self.committed.get(*p) != Some(&held.printed.offset));
-        moved.map(|(partition, held)| (partition.clone(), held.printed)).collect()
+            partitions.iter().filter(|(p, held)| self.committed.get(*p) != Some(&held.settled.offset));
+        moved.map(|(partition, held)| (partition.clone(), held.settled)).collect()
     }
 }
 
 impl State {
     pub(super) fn commit_if_due(&mut self, now_ms: Millis) {
+        let last = self.stopping.is_some() && self.all_settled();
         let commits = &mut self.commits;
         if !commits.begun || commits.under_way.is_some() || self.partitions.is_empty() {
             return;
@@ -79,7 +81,6 @@ impl State {
             commits.everything_ms = Some(now_ms);
         }
         let soon = commits.last_ms.is_none_or(|last_ms| now_ms >= last_ms + EVERY_MS);
-        let last = self.stopping.is_some() && !self.slides.any_open();
         if !(everything || (commits.behind && (soon || last))) {
             return;
         }

@@ -14,6 +14,8 @@ impl State {
         let Some(live) = self.sessions.get_mut(session) else { return };
         let staged = if counts.bucket_ms != 0 {
             Err(format!("counts for bucket {} under processing time", counts.bucket_ms))
+        } else if self.partitions.is_empty() {
+            Err("counts before anything is read".to_owned())
         } else if !live.expects(counts.cut, next_cut) {
             Err(format!("counts for cut {}, which it does not owe", counts.cut))
         } else {
@@ -85,6 +87,7 @@ impl State {
         let Some(held) = self.partitions.get_mut(&range.partition) else { return read };
         // An executor need not know the topic's identity, and the driver must not forget it.
         held.position = Position { topic_id: held.position.topic_id, ..range.until };
+        read.until = held.position;
         let backlog = held.seen_end.is_some_and(|end| range.until.offset < end);
         if backlog {
             let behind_ms = range.reached_ms.map_or(0, |reached_ms| (end_ms - reached_ms).max(0));

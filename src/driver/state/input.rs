@@ -1,6 +1,8 @@
 //! What the state is told and what it wants done: the whole surface between logic and world.
 
-use crate::count::Window;
+use super::Durability;
+use crate::checkpoint::{self, Slide};
+use crate::count::{Ring, Window};
 use crate::ids::{CutNumber, Generation, Millis, Offset, Partition, Position, Session, Slot, TopicId};
 use crate::launch::Target;
 use crate::source::start::Loss;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub skip_lost: bool,
     /// State bytes at which the job ends rather than run out of memory.
     pub memory_bytes: usize,
+    /// How slides are made durable; `None`: there is no checkpoint.
+    pub checkpoint: Option<Durability>,
     /// Whether each slide's own counts are wanted as [`Effect::Slide`].
     pub report_slides: bool,
     /// Seed of the hash table; unknown to whoever chooses the keys.
@@ -44,6 +48,19 @@ pub struct Start {
     pub log_end: Option<Offset>,
 }
 
+/// What earlier attempts left in the checkpoint.
+#[derive(Debug)]
+pub struct Resumed {
+    /// The window.
+    pub ring: Ring,
+    /// The last window end that is durable.
+    pub end_ms: Option<Millis>,
+    /// How many slides in a row, up to that one, were the whole truth.
+    pub whole: u64,
+    /// Driver attempt that closed the last slide.
+    pub attempt: u32,
+}
+
 /// What the broker says of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -58,12 +75,17 @@ pub struct Facts {
 }
 
 /// What happened.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Input {
     /// Time passed; given whenever [`super::State::wake_ms`] is reached, after everything that has arrived.
     Tick,
     /// The start is resolved.
-    Started(Vec<Start>),
+    Started {
+        /// Where every partition is read from.
+        starts: Vec<Start>,
+        /// The window to go on with, if there is one.
+        resumed: Option<Box<Resumed>>,
+    },
     /// What the job's topics look like now; `look` is the number of the last [`Effect::Look`] that it answers.
     Looked {
         /// Every partition of every topic of the job.
@@ -111,6 +133,15 @@ pub enum Input {
         /// Whether they were taken.
         taken: bool,
     },
+    /// The checkpoint has this attempt's first base.
+    StartKept,
+    /// The checkpoint has every slide up to this end.
+    Kept {
+        /// The end.
+        until_ms: Millis,
+    },
+    /// The checkpoint's logs have grown long: a base is wanted.
+    BaseWanted,
     /// Last cut, print, commit, finish; after the deadline, finish without.
     Stop {
         /// When to finish at the latest.
@@ -119,7 +150,7 @@ pub enum Input {
 }
 
 /// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Effect {
     /// Tell the executor what it needs to know of the job.
     Welcome(Session),
@@ -133,6 +164,11 @@ pub enum Effect {
     Print(Window),
     /// The newest slide's own counts; stands before the window they are newest in.
     Slide(SlideReport),
+    /// Make a slide durable, behind those before it; answer with [`Input::Kept`].
+    Keep(Box<Slide>),
+    /// Make the state durable as it is after the last slide that was handed over; the first time answer with
+    /// [`Input::StartKept`].
+    Base(Box<checkpoint::State>),
     /// Commit these positions to the group; answer with [`Input::Committed`].
     Commit(Vec<(Partition, Position)>),
     /// Ask the broker about every partition at once; answer with [`Input::Looked`].

@@ -101,7 +101,7 @@ impl State {
         let Some((first, end)) = facts.log else { return };
         let position = Position { topic_id: facts.topic_id, ..Position::at(first) };
         self.partitions.add(partition.clone(), Held::new(position, Some(end)));
-        self.commits.printed();
+        self.commits.settled();
         self.out.push(Effect::Event(Event::PartitionAdded(partition.clone(), first)));
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Effect, GATHER_MS, State};
+use super::{Effect, GATHER_MS, Resumed, Start, State};
 use crate::driver::assign;
 use crate::ids::{Millis, Offset, Partition, Position, Session};
 use crate::wire::message::ToExecutor;
@@ -12,8 +12,10 @@ use crate::wire::message::ToExecutor;
 pub(super) struct Held {
     /// Where the next accepted range must begin.
     pub position: Position,
-    /// Where reading went on after the newest printed slide; never ahead of `position`.
-    pub printed: Position,
+    /// Where reading went on after the newest closed slide; never ahead of `position`.
+    pub closed: Position,
+    /// The same of the newest slide that is printed, and durable where there is a checkpoint; never ahead of `closed`.
+    pub settled: Position,
     /// Whose ranges are accepted.
     pub owner: Option<Session>,
     /// Whether the owner is to give it up.
@@ -64,7 +66,8 @@ impl Held {
     pub(super) fn new(position: Position, log_end: Option<Offset>) -> Self {
         Self {
             position,
-            printed: position,
+            closed: position,
+            settled: position,
             owner: None,
             leaving: Leaving::No,
             anew: None,
@@ -144,11 +147,18 @@ impl Partitions {
 }
 
 impl State {
-    pub(super) fn started(&mut self, starts: Vec<super::Start>) {
+    pub(super) fn started(&mut self, starts: Vec<Start>, resumed: Option<Box<Resumed>>) {
         for start in starts {
             self.partitions.add(start.partition, Held::new(start.position, start.log_end));
         }
-        self.commits.begin();
+        if let Some(resumed) = resumed {
+            self.slides.resume(*resumed);
+        }
+        if self.durable.is_kept() {
+            self.keep_base();
+        } else {
+            self.commits.begin();
+        }
     }
 
     /// Gives orphans to sessions at once, and marks what is to move with the next cut.

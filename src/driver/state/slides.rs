@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Effect, Event, SlideReport, State};
+use super::durable::Closed;
+use super::{Effect, Event, Resumed, SlideReport, State};
+use crate::checkpoint::Marks;
 use crate::count::{Pairs, Ring, Window};
 use crate::ids::{CutNumber, Millis, Offset, Partition, Position, Session};
 use crate::wire::message::{Cut, ToExecutor};
@@ -16,12 +18,16 @@ pub(super) struct Slides {
     pub ring: Ring,
     open: VecDeque<Open>,
     last_cut: CutNumber,
-    /// The last window end that was cut for or that earlier attempts printed.
+    /// The last window end that was cut for, or that is durable from earlier attempts.
     last_end_ms: Option<Millis>,
+    /// The last window end that closed.
+    pub closed_ms: Option<Millis>,
+    /// Number of this attempt among all that windows come from.
+    pub attempt: u32,
     /// Whether the first slide has begun.
     begun: bool,
     /// How many slides before now were each the whole truth, without a gap.
-    whole: u64,
+    pub whole: u64,
 }
 
 /// A slide whose cut has been sent.
@@ -49,15 +55,34 @@ pub(super) struct ReadRange {
 }
 
 impl Slides {
-    pub(super) fn new(ring: Ring, after_ms: Option<Millis>) -> Self {
-        let open = VecDeque::new();
-        Self { ring, open, last_cut: CutNumber(0), last_end_ms: after_ms, begun: false, whole: 0 }
+    pub(super) fn new(ring: Ring, attempt: u32) -> Self {
+        Self {
+            ring,
+            open: VecDeque::new(),
+            last_cut: CutNumber(0),
+            last_end_ms: None,
+            closed_ms: None,
+            attempt,
+            begun: false,
+            whole: 0,
+        }
     }
 
-    /// The first slide begins: it ends at the boundary after now and after everything printed before.
+    /// Goes on with the window of earlier attempts, of which some may have been of other applications.
+    pub(super) fn resume(&mut self, resumed: Resumed) {
+        let Resumed { ring, end_ms, whole, attempt } = resumed;
+        self.ring = ring;
+        (self.last_end_ms, self.closed_ms, self.whole) = (end_ms, end_ms, whole);
+        self.attempt = self.attempt.max(attempt.saturating_add(1));
+    }
+
+    /// The first slide begins: it ends at the boundary after now and after everything durable. What was written since
+    /// the last durable end is read in it, so that it is not the whole truth about its own time alone.
     fn begin(&mut self, now_ms: Millis, slide_ms: Millis) {
         let now_boundary = now_ms.div_euclid(slide_ms) * slide_ms;
-        self.last_end_ms = Some(self.last_end_ms.map_or(now_boundary, |printed| printed.max(now_boundary)));
+        if self.last_end_ms.is_none_or(|durable_ms| durable_ms < now_boundary) {
+            (self.last_end_ms, self.whole) = (Some(now_boundary), 0);
+        }
         self.begun = true;
     }
 
@@ -122,7 +147,8 @@ impl State {
     /// The first slide begins when the start is durable and every partition has an owner.
     pub(super) fn begin_first_slide(&mut self, now_ms: Millis) {
         let owned = !self.partitions.is_empty() && self.partitions.all_owned();
-        if !self.slides.begun && owned && self.commits.start_is_durable() {
+        let durable = self.commits.start_is_durable() || self.durable.has_start();
+        if !self.slides.begun && owned && durable {
             self.slides.begin(now_ms, self.settings.slide_ms);
         }
     }
@@ -133,6 +159,7 @@ impl State {
             && self.stopping.is_none_or(|stopping| !stopping.last_cut_sent)
             && self.sessions.len() > 0
             && self.slides.open.len() < OPEN_MAX
+            && self.durable.has_room()
     }
 
     pub(super) fn cut_if_due(&mut self, now_ms: Millis) {
@@ -185,8 +212,8 @@ impl State {
             let everything: Vec<_> = self.partitions.iter().map(|(partition, _)| partition.clone()).collect();
             for &end_ms in &slide.skipped {
                 self.slides.whole = 0;
-                self.slides.push(end_ms, self.settings.length_ms, Pairs::default());
-                self.show(end_ms, None, everything.clone(), &BTreeMap::new());
+                self.push(end_ms, Pairs::default());
+                self.show(end_ms, None, everything.clone(), BTreeMap::new());
             }
             self.close(slide);
         }
@@ -201,12 +228,19 @@ impl State {
         self.slides.whole = if whole { self.slides.whole + 1 } else { 0 };
         for (partition, range) in &slide.ranges {
             if let Some(held) = self.partitions.get_mut(partition) {
-                held.printed = range.until;
+                held.closed = range.until;
             }
         }
-        self.slides.push(slide.end_ms, self.settings.length_ms, slide.pairs);
-        self.commits.printed();
-        self.show(slide.end_ms, Some(slide.cut), unread, &slide.ranges);
+        self.push(slide.end_ms, slide.pairs);
+        self.show(slide.end_ms, Some(slide.cut), unread, slide.ranges);
+    }
+
+    /// Makes the window the one that ends at `end_ms`: buckets leave by their end, not by how many there are.
+    fn push(&mut self, end_ms: Millis, pairs: Pairs) {
+        self.keep_newest();
+        self.slides.ring.expire(end_ms - self.settings.length_ms);
+        self.slides.ring.push(end_ms, pairs);
+        self.slides.closed_ms = Some(end_ms);
     }
 
     fn show(
@@ -214,35 +248,37 @@ impl State {
         end_ms: Millis,
         cut: Option<CutNumber>,
         unread: Vec<Partition>,
-        ranges: &BTreeMap<Partition, ReadRange>,
+        ranges: BTreeMap<Partition, ReadRange>,
     ) {
         let ring = &self.slides.ring;
-        if self.settings.report_slides {
-            let owned = |(key, count): (Option<&[u8]>, u64)| (key.map(Into::into), count);
-            let ranges = ranges.iter().map(|(p, range)| (p.clone(), range.from, range.until)).collect();
-            let counts = ring.newest().map(owned).collect();
-            self.out.push(Effect::Slide(SlideReport { end_ms, cut, ranges, counts }));
-        }
         let slides = (self.settings.length_ms / self.settings.slide_ms).unsigned_abs();
-        self.out.push(Effect::Print(Window {
+        let behind_ms = ranges.values().filter_map(|range| range.behind_ms).max().unwrap_or(0);
+        let ranges: Vec<_> = ranges.into_iter().map(|(p, range)| (p, range.from, range.until)).collect();
+        let window = Window {
             start_ms: end_ms - self.settings.length_ms,
             end_ms,
-            attempt: self.settings.attempt,
+            attempt: self.slides.attempt,
             total: ring.total(),
             distinct: ring.distinct(),
             complete: self.slides.whole >= slides,
-            behind_ms: ranges.values().filter_map(|range| range.behind_ms).max().unwrap_or(0),
+            behind_ms,
             unread,
             top: ring.rank(self.settings.top),
-            ranges: ranges.iter().map(|(p, range)| (p.clone(), range.from, range.until.offset)).collect(),
-        }));
-    }
-}
-
-impl Slides {
-    /// Makes the window the one that ends at `end_ms`: buckets leave by their end, not by how many there are.
-    fn push(&mut self, end_ms: Millis, length_ms: Millis, pairs: Pairs) {
-        self.ring.expire(end_ms - length_ms);
-        self.ring.push(end_ms, pairs);
+            ranges: ranges.iter().map(|(p, from, until)| (p.clone(), *from, until.offset)).collect(),
+        };
+        let marks = Marks {
+            complete: window.complete,
+            whole: self.slides.whole,
+            behind_ms,
+            unread: window.unread.clone(),
+        };
+        let mut shown = Vec::new();
+        if self.settings.report_slides {
+            let owned = |(key, count): (Option<&[u8]>, u64)| (key.map(Into::into), count);
+            let counts = ring.newest().map(owned).collect();
+            shown.push(Effect::Slide(SlideReport { end_ms, cut, ranges: ranges.clone(), counts }));
+        }
+        shown.push(Effect::Print(window));
+        self.settle_or_keep(Closed { end_ms, marks, ranges }, shown);
     }
 }

@@ -17,6 +17,15 @@ pub(super) fn effect(effect: &Effect) -> Vec<String> {
         }
         Effect::Print(window) => self::window(window),
         Effect::Slide(_) => Vec::new(),
+        Effect::Keep(slide) => {
+            let ranges = slide.ranges.iter().map(|(p, from, until)| format!(" {p} {from}-{}", until.offset));
+            let records: u64 = slide.counts.iter().map(|(_, bucket)| bucket.total()).sum();
+            vec![format!("keep {}: {records} records{}", slide.end_ms, ranges.collect::<String>())]
+        }
+        Effect::Base(base) => {
+            let after = base.end_ms.map_or("the start".to_owned(), |end_ms| end_ms.to_string());
+            vec![format!("base after {after}{}", list(&base.positions))]
+        }
         Effect::Commit(positions) => vec![format!("commit{}", list(positions))],
         Effect::Look(number) => vec![format!("look {number}")],
         Effect::Event(event) => vec![noticed(event)],

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use spindle::count::{Pairs, Ring};
 use spindle::driver::pace::Pace;
-use spindle::driver::state::{Input, Settings, State};
+use spindle::driver::state::{Durability, Input, Resumed, Settings, State};
 use spindle::ids::{CutNumber, Generation, Millis, Session, Slot};
 use spindle::wire::message::{Counts, Delta};
 
@@ -16,6 +17,10 @@ use super::parse::{self, Words};
 pub(super) struct Player {
     state: Option<State>,
     attempt: u32,
+    /// The last end that earlier attempts made durable.
+    after_ms: Option<Millis>,
+    /// What was counted in its last slide.
+    after: Vec<u8>,
     now_ms: Millis,
     pace: Option<Pace>,
     connections: BTreeMap<(Slot, Generation), u64>,
@@ -58,12 +63,21 @@ impl Player {
             straggler_ms: or("straggler", 10_000),
             memory_bytes: or("memory", 64 << 20) as usize,
             skip_lost: words.flag("skip_lost"),
+            checkpoint: words.take("queue").map(|slides| Durability {
+                wait: words.flag("keep_first"),
+                queue_slides: slides as usize,
+                queue_bytes: 64 << 20,
+            }),
             report_slides: false,
             seed: 1,
         };
-        let after_ms = words.take("after");
-        assert!(words.rest().is_empty(), "every setting is known");
-        self.state = Some(State::new(settings, self.now_ms, after_ms));
+        self.after_ms = words.take("after");
+        if words.flag("keys") {
+            (self.after, _) = parse::block(&words.rest());
+        } else {
+            assert!(words.rest().is_empty(), "every setting is known");
+        }
+        self.state = Some(State::new(settings, self.now_ms));
         self.step(Input::Tick)
     }
 
@@ -73,8 +87,8 @@ impl Player {
 
     fn step(&mut self, input: Input) -> Vec<String> {
         let now_ms = self.now_ms;
-        let effects = self.state().step(now_ms, input);
-        self.state().settle();
+        let mut effects = self.state().step(now_ms, input);
+        effects.extend(self.state().settle());
         effects.iter().flat_map(format::effect).collect()
     }
 
@@ -103,7 +117,10 @@ impl Player {
     fn input(&mut self, verb: &str, mut words: Words<'_>) -> Input {
         let reason = |words: Words<'_>| words.rest().join(" ");
         match verb {
-            "started" => Input::Started(words.rest().into_iter().map(parse::start).collect()),
+            "started" => Input::Started {
+                starts: words.rest().into_iter().map(parse::start).collect(),
+                resumed: self.after_ms.map(|end_ms| resumed(end_ms, &self.after)),
+            },
             "looked" => {
                 let look = parse::number(words.first()).unsigned_abs();
                 Input::Looked { facts: words.rest().into_iter().map(parse::facts).collect(), look }
@@ -126,6 +143,9 @@ impl Player {
                 Input::Exited { slot, generation, how: reason(words), to_blame: true }
             }
             "scale" => Input::Scale(parse::number(words.first()) as u32),
+            "start_kept" => Input::StartKept,
+            "kept" => Input::Kept { until_ms: parse::number(words.first()) },
+            "base_wanted" => Input::BaseWanted,
             "committed" => Input::Committed { taken: true },
             "refused" => Input::Committed { taken: false },
             "stop" => Input::Stop { deadline_ms: parse::number(words.first()) },
@@ -176,4 +196,15 @@ impl Player {
             _ => panic!("pace {verb}"),
         }
     }
+}
+
+/// The window of an earlier attempt whose last slide ended at `end_ms` and held `block`.
+fn resumed(end_ms: Millis, block: &[u8]) -> Box<Resumed> {
+    let mut ring = Ring::with_seed(1);
+    let mut pairs = Pairs::default();
+    if !block.is_empty() {
+        ring.stage(block, &mut pairs).expect("a block");
+    }
+    ring.push(end_ms, pairs);
+    Box::new(Resumed { ring, end_ms: Some(end_ms), whole: 3, attempt: 1 })
 }

@@ -21,7 +21,7 @@ pub(crate) const BEGIN_MS: Millis = 1_795_365_040_123;
 pub(super) const SLACK_MS: Millis = 1_000;
 
 /// Something that will happen.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Happening {
     /// The driver wanted to be woken.
     Wake(u64),
@@ -128,7 +128,7 @@ impl std::fmt::Write for Trace {
 impl World {
     pub(crate) fn new(settings: Settings, logs: Logs, mut random: Random) -> Self {
         let oracle = Oracle::new(settings.slide_ms, settings.length_ms, settings.top);
-        let driver = State::new(settings.clone(), BEGIN_MS, None);
+        let driver = State::new(settings.clone(), BEGIN_MS);
         let cores = random.between(1, 2) as u32;
         let slow = random.one_in(4);
         Self {
@@ -167,7 +167,7 @@ impl World {
     /// Lets the world run until the job is over. Returns a hash of everything the driver did.
     pub(crate) fn run(&mut self, starts: Vec<Start>) -> u64 {
         let resolved = self.random.between(0, 900);
-        self.after(resolved, Happening::Driver(Input::Started(starts)));
+        self.after(resolved, Happening::Driver(Input::Started { starts, resumed: None }));
         self.after(0, Happening::Wake(0));
         self.after(1, Happening::Grow);
         self.after(2_500, Happening::LookAround);
@@ -255,7 +255,7 @@ impl World {
         }
         match &input {
             Input::Committed { .. } => self.oracle.committed(),
-            Input::Started(starts) => {
+            Input::Started { starts, .. } => {
                 starts.iter().for_each(|start| self.oracle.begin(&start.partition, start.position.offset));
             }
             _ => {}
@@ -268,7 +268,8 @@ impl World {
             self.perform(effect);
         }
         if self.random.one_in(3) {
-            self.driver.settle();
+            let effects = self.driver.settle();
+            assert!(effects.is_empty(), "without a checkpoint settling has no effects: {effects:?}");
         }
         if self.outcome.is_some() {
             return;
@@ -310,6 +311,7 @@ impl World {
                 let taken = !failing || self.random.one_in(2);
                 self.after(delay_ms, Happening::Driver(Input::Committed { taken }));
             }
+            Effect::Keep(_) | Effect::Base(_) => unreachable!("there is no checkpoint"),
             Effect::Look(look) => {
                 self.look = self.look.max(look);
                 let delay_ms = self.some_ms(1, 100);

@@ -1,0 +1,201 @@
+//! The driver's dealings with its checkpoint: opened once the stream is known, written slide by slide, closed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time;
+
+use crate::checkpoint::{
+    self, Events, Fingerprint, Force, HasEnded, Limits, OpenError, Opened, Opening, Owner, Slide, Writer,
+};
+use crate::clock::Clock;
+use crate::config::Job;
+use crate::config::key::KeyRule;
+use crate::config::window::TimeMode;
+use crate::store::Store;
+
+/// First wait before a checkpoint that could not be opened is tried again; it doubles.
+const BACK_OFF: Duration = Duration::from_millis(500);
+/// The longest.
+const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+/// Memory that one key's number takes at least while a checkpoint is read: it bounds what a damaged one can ask for.
+const BYTES_PER_KEY: u64 = 32;
+
+/// Where a driver's checkpoint is, and as whom it takes it.
+#[derive(Clone)]
+pub struct CheckpointSetup {
+    /// Its directory.
+    pub store: Store,
+    /// Who the driver is.
+    pub owner: Owner,
+    /// What the person who submitted allows.
+    pub force: Force,
+    /// Whether what is there is set aside (`--from`), unless it is this application's own.
+    pub fresh: bool,
+    /// Whether a checkpoint must be there (`--from checkpoint`).
+    pub required: bool,
+    /// Whether nothing is shown before it is durable.
+    pub wait: bool,
+    /// How long it may be away before the job fails.
+    pub give_up: Duration,
+    /// Whether an owner's application has ended.
+    pub has_ended: HasEnded,
+}
+
+/// What became of a checkpoint.
+#[derive(Debug)]
+pub(super) enum KeeperEvent {
+    /// It cannot be opened yet; it is tried again.
+    Waiting(OpenError),
+    /// It is this driver's.
+    Opened(Box<Opened>),
+    /// It is not.
+    Refused(OpenError),
+    /// Something became durable, or did not.
+    Written(checkpoint::Event),
+}
+
+/// The checkpoint on its way through a driver's life; of a driver without one, nothing ever happens to it.
+pub(super) struct Keeper {
+    setup: Option<CheckpointSetup>,
+    stage: Stage,
+}
+
+enum Stage {
+    Idle,
+    Opening(JoinHandle<()>, mpsc::UnboundedReceiver<KeeperEvent>),
+    Opened(Box<Opened>),
+    Writing(Writer, Events),
+}
+
+impl Keeper {
+    pub(super) fn new(setup: Option<CheckpointSetup>) -> Self {
+        Self { setup, stage: Stage::Idle }
+    }
+
+    pub(super) fn setup(&self) -> Option<&CheckpointSetup> {
+        self.setup.as_ref()
+    }
+
+    /// Begins to open it as the checkpoint of this stream. False if there is none to open.
+    pub(super) fn open(&mut self, job: &Job, stream: Stream) -> anyhow::Result<bool> {
+        let Some(setup) = self.setup.clone() else { return Ok(false) };
+        let opening = Opening {
+            owner: setup.owner.clone(),
+            fingerprint: fingerprint(job, stream),
+            length_ms: super::millis(job.window.length.ms()),
+            force: setup.force,
+            fresh: setup.fresh,
+            limits: Limits { give_up: setup.give_up, ..Limits::default() },
+            ids_max: usize::try_from(job.driver.memory.bytes() / BYTES_PER_KEY).unwrap_or(usize::MAX),
+            seed: getrandom::u64().context("get random numbers from the system")?,
+        };
+        let (told, events) = mpsc::unbounded_channel();
+        self.stage = Stage::Opening(tokio::spawn(open(setup, opening, told)), events);
+        Ok(true)
+    }
+
+    /// Keeps what was opened until the first base is there to begin with.
+    pub(super) fn opened(&mut self, opened: Box<Opened>) {
+        self.stage = Stage::Opened(opened);
+    }
+
+    /// Waits for what happens next, for ever if nothing can.
+    pub(super) async fn next(&mut self) -> KeeperEvent {
+        let next = match &mut self.stage {
+            Stage::Idle | Stage::Opened(_) => None,
+            Stage::Opening(_, events) => events.recv().await,
+            Stage::Writing(_, events) => events.recv().await.map(KeeperEvent::Written),
+        };
+        match next {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Makes a slide durable, behind those before it.
+    pub(super) fn slide(&mut self, slide: Box<Slide>) {
+        if let Stage::Writing(writer, _) = &mut self.stage {
+            writer.offer(slide);
+        }
+    }
+
+    /// Makes the state durable as it is after the last slide; the first one begins the writing.
+    pub(super) fn base(&mut self, state: Box<checkpoint::State>) {
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Opened(opened) => {
+                let (writer, events) = opened.start(state);
+                Stage::Writing(writer, events)
+            }
+            Stage::Writing(mut writer, events) => {
+                writer.base(state);
+                Stage::Writing(writer, events)
+            }
+            other => other,
+        };
+    }
+
+    /// Closes the log, within a time: everything in it is durable already.
+    pub(super) async fn close(self, within: Duration) {
+        match self.stage {
+            Stage::Writing(writer, mut events) => {
+                writer.close();
+                let closed = async { while events.recv().await.is_some() {} };
+                let _ = time::timeout(within, closed).await;
+            }
+            Stage::Opening(task, _) => task.abort(),
+            Stage::Idle | Stage::Opened(_) => {}
+        }
+    }
+}
+
+/// Opens the checkpoint, trying again for as long as that may help.
+async fn open(setup: CheckpointSetup, opening: Opening, told: mpsc::UnboundedSender<KeeperEvent>) {
+    let clock = Clock::start();
+    let mut wait = BACK_OFF;
+    loop {
+        let has_ended = Arc::clone(&setup.has_ended);
+        let event = match checkpoint::open(setup.store.clone(), opening.clone(), has_ended).await {
+            Ok(opened) => KeeperEvent::Opened(Box::new(opened)),
+            Err(error) if error.is_passing() && clock.monotonic() < setup.give_up => {
+                KeeperEvent::Waiting(error)
+            }
+            Err(error) => KeeperEvent::Refused(error),
+        };
+        let again = matches!(event, KeeperEvent::Waiting(_));
+        if told.send(event).is_err() || !again {
+            return;
+        }
+        time::sleep(wait).await;
+        wait = (wait * 2).min(BACK_OFF_MAX);
+    }
+}
+
+/// What is counted, as the brokers name it.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) cluster: Option<String>,
+    pub(super) topics: Vec<(String, Option<crate::ids::TopicId>)>,
+}
+
+fn fingerprint(job: &Job, stream: Stream) -> Fingerprint {
+    let key = match &job.key {
+        KeyRule::Record => "record".to_owned(),
+        KeyRule::Header(name) => format!("header {name}"),
+        KeyRule::Json(pointer) => format!("json {pointer}"),
+    };
+    let time = match job.window.time {
+        TimeMode::Processing => "processing",
+        TimeMode::Event => "event",
+    };
+    Fingerprint {
+        cluster: stream.cluster,
+        topics: stream.topics,
+        key,
+        slide_ms: super::millis(job.window.slide.ms()),
+        time: time.to_owned(),
+    }
+}
