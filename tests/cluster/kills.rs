@@ -87,7 +87,7 @@ fn faults(job: &mut Running, random: &mut Random, clock: Clock) -> usize {
 }
 
 /// Produces the stream, evenly over its time; returns what it holds.
-fn stream(seed: u64, topic: &str) -> Counts {
+pub(crate) fn stream(seed: u64, topic: &str) -> Counts {
     let mut random = Random::with_seed(seed);
     let properties = [("enable.idempotence", "true"), ("queue.buffering.max.messages", "200000")];
     let mut writer = Writer::with(&brokers(), topic, &properties);
@@ -116,7 +116,7 @@ fn stream(seed: u64, topic: &str) -> Counts {
     writer.counts
 }
 
-fn compare(produced: &Counts, counted: &Counts) {
+pub(crate) fn compare(produced: &Counts, counted: &Counts) {
     let differ = |key: &&Option<Vec<u8>>| produced.get(*key) != counted.get(*key);
     let keys: std::collections::BTreeSet<_> = produced.keys().chain(counted.keys()).collect();
     let wrong: Vec<_> = keys.into_iter().filter(differ).collect();
@@ -142,7 +142,7 @@ fn assert_on_time(seen: &Seen) {
     assert!(worst <= bound_ms, "late by more than {bound_ms} ms:\n{all}\n{}", seen.log.join("\n"));
 }
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     match std::env::var("SPINDLE_TEST_SEED") {
         Ok(seed) => seed.parse().expect("SPINDLE_TEST_SEED is a number"),
         Err(_) => getrandom::u64().unwrap(),

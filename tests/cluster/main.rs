@@ -21,6 +21,8 @@ mod cluster;
 mod source;
 #[expect(clippy::print_stdout, reason = "says its seed and what it measured")]
 mod kills;
+#[expect(clippy::print_stdout, reason = "says its seed and what it measured")]
+mod deaths;
 mod group;
 mod start;
 mod loss;
