@@ -4,4 +4,5 @@ mod app;
 mod ends;
 mod faults;
 mod refusals;
+#[expect(clippy::print_stdout, reason = "says what it measured")]
 mod restarts;

@@ -17,6 +17,7 @@ pub(crate) type Counts = BTreeMap<Option<Vec<u8>>, u64>;
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Window {
     pub(crate) window_end_ms: i64,
+    pub(crate) attempt: u32,
     pub(crate) total: u64,
     pub(crate) distinct: u64,
     pub(crate) behind_ms: u64,
