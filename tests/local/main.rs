@@ -20,6 +20,7 @@ mod mock;
 mod jobfile;
 mod commands;
 mod checkpoints;
+mod owners;
 mod brokers;
 mod ends;
 mod strangers;

@@ -1,0 +1,171 @@
+//! One checkpoint, several drivers: what a restart goes on from, who may take it over, and what becomes of the other.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::job::{Job, Running};
+use crate::mock::Mock;
+
+/// By promise, how long a driver that lost its checkpoint goes on.
+const FENCED: Duration = Duration::from_secs(2);
+const FENCED_CODE: i32 = 20;
+
+/// A job over the mock's topic, with its checkpoint here.
+fn job(mock: &Mock, place: &TempDir) -> Job {
+    mock.job().set("checkpoint.path", &format!("file://{}/c", place.path().display()))
+}
+
+/// Until a second window shows the total: the first one may not be durable yet, this one's durable part is.
+fn until_durable(job: &mut Running, total: u64) {
+    job.until_total(total);
+    let windows = job.seen.windows.len();
+    job.until("two windows more", |seen| seen.windows.len() > windows + 1);
+}
+
+#[test]
+fn a_window_outlives_its_driver_however_that_ends() {
+    let (mut mock, place) = (Mock::new(1, 2), TempDir::new().unwrap());
+    let mut killed = job(&mock, &place).start();
+    let before = mock.write(50);
+    until_durable(&mut killed, before);
+    killed.signal(Signal::KILL);
+    assert_eq!(killed.exit_code(), -9);
+    let meanwhile = mock.write(30);
+    let mut stopped = job(&mock, &place).start();
+    until_durable(&mut stopped, meanwhile);
+    assert_eq!(stopped.seen.logs("recovered the window"), 1, "{}", stopped.seen);
+    assert_eq!(stopped.seen.windows[0].attempt, 2);
+    stopped.seen.assert_whole();
+    stopped.finish();
+    let mut third = job(&mock, &place).set("checkpoint.wait", "true").start();
+    third.until_total(meanwhile);
+    assert_eq!(third.seen.windows[0].total, meanwhile, "the first window holds everything: {}", third.seen);
+    assert_eq!(third.seen.windows[0].attempt, 3);
+    let all = mock.write(1);
+    third.until_total(all);
+    third.finish().assert_whole();
+}
+
+#[test]
+fn a_second_job_is_refused_and_told_what_can_be_done() {
+    let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
+    let mut first = job(&mock, &place).start();
+    first.until_total(mock.write(10));
+    let mut second = job(&mock, &place).start();
+    assert_eq!(second.exit_code(), 1, "{}", second.seen);
+    for word in ["is owned by", "--replace", "--take-over"] {
+        assert_eq!(second.seen.logs(word), 1, "{word}\n{}", second.seen);
+    }
+    assert!(second.seen.windows.is_empty());
+    first.until_total(mock.write(10));
+    first.finish().assert_whole();
+}
+
+#[test]
+fn replace_stops_the_owner_and_goes_on_with_its_window() {
+    let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
+    let mut first = job(&mock, &place).start();
+    first.until_total(mock.write(10));
+    let mut second = job(&mock, &place).arg("--replace").start();
+    assert_eq!(first.exit_code(), 0, "{}", first.seen);
+    second.until_total(mock.write(10));
+    assert!(second.seen.windows[0].total >= 10, "{}", second.seen);
+    let ends = |seen: &crate::seen::Seen| seen.windows.iter().map(|w| w.window_end_ms).collect::<Vec<_>>();
+    assert!(ends(&first.seen).last() < ends(&second.seen).first(), "no end is printed by both");
+    second.finish().assert_whole();
+}
+
+#[test]
+fn a_driver_whose_checkpoint_is_taken_over_ends_by_itself() {
+    let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
+    let mut first = job(&mock, &place).start();
+    let before = mock.write(10);
+    until_durable(&mut first, before);
+    let mut second = job(&mock, &place).arg("--take-over").start();
+    second.until("it has the checkpoint", |seen| seen.logs("recovered the window") == 1);
+    let since = spindle::clock::Clock::start();
+    assert_eq!(first.exit_code(), FENCED_CODE, "{}", first.seen);
+    assert!(since.monotonic() < FENCED, "{:?}", since.monotonic());
+    assert_eq!(first.seen.logs("another driver has taken the checkpoint over"), 1, "{}", first.seen);
+    second.until_total(mock.write(10));
+    second.finish().assert_whole();
+}
+
+#[test]
+fn a_driver_frozen_through_the_take_over_ends_when_it_wakes() {
+    let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
+    let mut first = job(&mock, &place).start();
+    let before = mock.write(10);
+    until_durable(&mut first, before);
+    first.signal(Signal::STOP);
+    let mut second = job(&mock, &place).arg("--take-over").start();
+    second.until_total(mock.write(10));
+    first.signal(Signal::CONT);
+    let since = spindle::clock::Clock::start();
+    assert_eq!(first.exit_code(), FENCED_CODE, "{}", first.seen);
+    assert!(since.monotonic() < FENCED, "{:?}", since.monotonic());
+    second.until_total(mock.write(10));
+    second.finish().assert_whole();
+}
+
+#[test]
+fn from_sets_the_checkpoint_aside_once() {
+    let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
+    let mut first = job(&mock, &place).start();
+    let before = mock.write(10);
+    until_durable(&mut first, before);
+    first.finish();
+    let mut anew = job(&mock, &place).arg("--from").arg("earliest").start();
+    until_durable(&mut anew, before);
+    assert_eq!(anew.seen.logs("recovered the window"), 0, "{}", anew.seen);
+    assert_eq!(anew.seen.windows[0].ranges.values().next().unwrap().0, 0, "{}", anew.seen);
+    anew.finish();
+    assert!(place.path().join("c/aside-000002").exists());
+    let mut on = job(&mock, &place).arg("--from").arg("checkpoint").start();
+    on.until_total(mock.write(5));
+    on.finish().assert_whole();
+}
+
+#[test]
+fn from_checkpoint_needs_one() {
+    let (mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
+    let mut none = job(&mock, &place).arg("--from").arg("checkpoint").start();
+    assert_eq!(none.exit_code(), 1, "{}", none.seen);
+    assert_eq!(none.seen.logs("--from checkpoint: there is none in file:///"), 1, "{}", none.seen);
+    for flag in [&["--from", "checkpoint"][..], &["--replace"], &["--take-over"]] {
+        let job = flag.iter().fold(mock.job(), |job, word| job.arg(word));
+        let mut refused = job.start();
+        assert_eq!(refused.exit_code(), 2, "{}", refused.seen);
+        assert_eq!(refused.seen.logs("needs a checkpoint, and this job has none"), 1, "{}", refused.seen);
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_stream_is_refused_before_anyone_is_fenced() {
+    let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
+    let mut first = job(&mock, &place).start();
+    first.until_total(mock.write(10));
+    let mut other = job(&mock, &place).set("window.slide", "1s").arg("--take-over").start();
+    assert_eq!(other.exit_code(), 1, "{}", other.seen);
+    assert_eq!(
+        other.seen.logs("window.slide was 500 ms and is 1000 ms; start anew by --from"),
+        1,
+        "{}",
+        other.seen
+    );
+    first.until_total(mock.write(10));
+    first.finish().assert_whole();
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_is_said_to_be_none() {
+    let (mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
+    std::fs::write(place.path().join("c"), "a file").unwrap();
+    let mut refused = job(&mock, &place).start();
+    assert_eq!(refused.exit_code(), 1, "{}", refused.seen);
+    let path = place.path().join("c");
+    assert!(refused.seen.logs(path.to_str().unwrap()) > 0, "{}", refused.seen);
+    assert!(refused.seen.windows.is_empty());
+}
