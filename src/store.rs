@@ -43,6 +43,18 @@ pub type Pieces = Box<dyn Iterator<Item = Bytes> + Send>;
 /// Makes a file's content anew for every attempt to write it.
 pub type Content = Arc<dyn Fn() -> Pieces + Send + Sync>;
 
+/// How many nodes must take a new file at once. HDFS makes the other copies afterwards.
+///
+/// `hdfs-native` cannot leave a DataNode out, and a NameNode gives one that hangs to new files until it is declared
+/// dead, by default for ten minutes: with every node wanted, one that hangs is in most pipelines of a small cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copies {
+    /// As many as the NameNode's defaults say.
+    Usual,
+    /// One: for when a node seems to hang.
+    One,
+}
+
 /// How long to wait for a store.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {

@@ -2,6 +2,7 @@
 
 mod task;
 mod roll;
+mod caution;
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use super::address::{Address, Scheme};
 use super::error::Failure;
 use super::hdfs::{Hdfs, HdfsLog};
 use super::local::{Local, LocalLog};
-use super::{Inner, Pieces};
+use super::{Copies, Inner, Pieces};
 
 /// A file or directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,10 +63,10 @@ impl Inner {
     }
 
     /// Creates a file that must not exist, fills it and makes it durable. Returns its length.
-    pub(super) async fn create(&self, path: &str, pieces: Pieces) -> Result<u64, Failure> {
+    pub(super) async fn create(&self, path: &str, pieces: Pieces, copies: Copies) -> Result<u64, Failure> {
         self.step(async {
             match &self.backend {
-                Backend::Hdfs(hdfs) => hdfs.create(path, pieces).await,
+                Backend::Hdfs(hdfs) => hdfs.create(path, pieces, copies).await,
                 Backend::Local(local) => local.create(path, pieces).await,
             }
         })
@@ -104,10 +104,12 @@ impl Inner {
         .await
     }
 
-    pub(super) async fn open_log(&self, path: &str) -> Result<RawLog, Failure> {
+    pub(super) async fn open_log(&self, path: &str, copies: Copies) -> Result<RawLog, Failure> {
         self.step(async {
             match &self.backend {
-                Backend::Hdfs(hdfs) => hdfs.open_log(path).await.map(|log| RawLog::Hdfs(Box::new(log))),
+                Backend::Hdfs(hdfs) => {
+                    hdfs.open_log(path, copies).await.map(|log| RawLog::Hdfs(Box::new(log)))
+                }
                 Backend::Local(local) => local.open_log(path).await.map(RawLog::Local),
             }
         })

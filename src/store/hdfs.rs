@@ -12,6 +12,7 @@ use hdfs_native::{Client, ClientBuilder, WriteOptions};
 use tokio::runtime::Handle;
 use tokio_util::bytes::Bytes;
 
+use super::Copies;
 use super::Pieces;
 use super::address::Address;
 use super::backend::Entry;
@@ -39,6 +40,14 @@ pub(super) struct Hdfs {
 /// A file open for appending.
 pub(super) struct HdfsLog {
     writer: FileWriter,
+    /// Of a file that began with one copy: what is to make more of it once it has a block.
+    raise: Option<Raise>,
+}
+
+struct Raise {
+    client: Client,
+    path: String,
+    copies: u32,
 }
 
 impl std::fmt::Debug for HdfsLog {
@@ -64,8 +73,8 @@ impl Hdfs {
         self.client.mkdirs(&self.path(path), DIRECTORY_MODE, parents).await.map_err(failure)
     }
 
-    pub(super) async fn create(&self, path: &str, pieces: Pieces) -> Result<u64, Failure> {
-        let mut log = self.open_log(path).await?;
+    pub(super) async fn create(&self, path: &str, pieces: Pieces, copies: Copies) -> Result<u64, Failure> {
+        let mut log = self.open_log(path, copies).await?;
         let mut length = 0;
         for piece in pieces {
             length += piece.len() as u64;
@@ -91,10 +100,24 @@ impl Hdfs {
         self.client.recover_lease(&self.path(path)).await.map_err(failure)
     }
 
-    pub(super) async fn open_log(&self, path: &str) -> Result<HdfsLog, Failure> {
+    pub(super) async fn open_log(&self, path: &str, copies: Copies) -> Result<HdfsLog, Failure> {
         let options = WriteOptions::default().permission(FILE_MODE).overwrite(false).create_parent(false);
-        let writer = self.client.create(&self.path(path), options).await.map_err(failure)?;
-        Ok(HdfsLog { writer })
+        let path = self.path(path);
+        let writer = self.client.create(&path, options).await.map_err(failure)?;
+        let raise = match copies {
+            Copies::Usual => None,
+            Copies::One => self.make_thin(path).await?,
+        };
+        Ok(HdfsLog { writer, raise })
+    }
+
+    /// Lets a new file's blocks have one copy. How many it should have only the NameNode's defaults tell, and those
+    /// only by a file made with them.
+    async fn make_thin(&self, path: String) -> Result<Option<Raise>, Failure> {
+        let usual = self.client.get_file_info(&path).await.map_err(failure)?.replication;
+        let Some(copies) = usual.filter(|copies| *copies > 1) else { return Ok(None) };
+        self.client.set_replication(&path, 1).await.map_err(failure)?;
+        Ok(Some(Raise { client: self.client.clone(), path, copies }))
     }
 
     pub(super) async fn list(&self, path: &str) -> Result<Vec<Entry>, Failure> {
@@ -146,7 +169,14 @@ impl HdfsLog {
     }
 
     async fn sync(&mut self) -> Result<(), Failure> {
-        self.writer.hsync().await.map_err(of_writer)
+        self.writer.hsync().await.map_err(of_writer)?;
+        if let Some(Raise { client, path, copies }) = self.raise.take() {
+            // What is written is durable all the same; the NameNode makes the copies when it can.
+            if let Err(error) = client.set_replication(&path, copies).await {
+                tracing::debug!(%error, path, "have more copies made");
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_util::bytes::Bytes;
 
 use super::backend::RawLog;
 use super::error::Failure;
-use super::{Store, StoreError, within};
+use super::{Copies, Store, StoreError, within};
 
 /// Writes one log. After an error it is abandoned: what of the last piece is in the file is unknown, so the piece
 /// belongs into another log.
@@ -22,12 +22,12 @@ pub struct LogWriter {
 impl Store {
     /// Creates a log that must not exist, in a directory that must. After an error other than `Exists` the file
     /// may be there all the same, empty; a log of another name takes its place.
-    pub async fn open_log(&self, path: &str) -> Result<LogWriter, StoreError> {
+    pub async fn open_log(&self, path: &str, copies: Copies) -> Result<LogWriter, StoreError> {
         let (store, owned) = (self.clone(), path.to_owned());
         // Not tried again: whether a file that is there then is this one's could not be told.
         let opened = self
             .handle()
-            .spawn(async move { within(store.patience.call, store.inner.open_log(&owned)).await });
+            .spawn(async move { within(store.patience.call, store.inner.open_log(&owned, copies)).await });
         let raw = opened.await.unwrap_or_else(|_| Err(Failure::shut_down()));
         let raw = raw.map_err(|failure| failure.of("create", self.name(path)))?;
         Ok(LogWriter { store: self.clone(), path: path.to_owned(), raw: Some(raw), bytes: 0 })

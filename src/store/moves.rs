@@ -10,7 +10,7 @@ use tokio::time;
 use tokio_util::bytes::Bytes;
 
 use super::error::Failure;
-use super::{Content, Inner, Pieces, Store, StoreError, within};
+use super::{Content, Copies, Inner, Pieces, Store, StoreError, within};
 
 /// Names that begin so are unfinished files; nothing reads them.
 const TEMPORARY: &str = ".tmp-";
@@ -52,8 +52,9 @@ impl Store {
         // Each attempt has a name of its own: an earlier one's writer may still hold its file.
         let written = self.persist("write", move |attempt| {
             let (raw, content, temporary) = (Arc::clone(&raw), content.clone(), format!("{stem}-{attempt}"));
+            let copies = if attempt == 0 { Copies::Usual } else { Copies::One };
             async move {
-                match create(&raw, &temporary, content(), deadline).await {
+                match create(&raw, &temporary, content(), copies, deadline).await {
                     Ok(length) => Ok((temporary, length)),
                     Err(failure) => {
                         // Garbage at worst; what went wrong is more important.
@@ -98,13 +99,19 @@ impl Store {
 }
 
 /// Writes one file. Its length is anything, so the deadline is for each piece.
-async fn create(raw: &Inner, path: &str, pieces: Pieces, deadline: Duration) -> Result<u64, Failure> {
+async fn create(
+    raw: &Inner,
+    path: &str,
+    pieces: Pieces,
+    copies: Copies,
+    deadline: Duration,
+) -> Result<u64, Failure> {
     let taken = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&taken);
     let counted = pieces.inspect(move |_| {
         counter.fetch_add(1, Ordering::Relaxed);
     });
-    let mut created = pin!(raw.create(path, Box::new(counted)));
+    let mut created = pin!(raw.create(path, Box::new(counted), copies));
     loop {
         let before = taken.load(Ordering::Relaxed);
         match time::timeout(deadline, &mut created).await {

@@ -94,15 +94,15 @@ async fn a_rename_whose_answer_is_lost_is_done_and_one_onto_something_is_refused
     assert_eq!(store.rename("a", "c").await.unwrap_err().kind, Kind::Gone);
     let error = store.put_bytes("a/x", Bytes::new()).await.unwrap_err();
     assert_eq!(error.kind, Kind::Gone, "a directory that is gone is not made again: {error}");
-    assert_eq!(store.open_log("a/log").await.unwrap_err().kind, Kind::Gone);
+    assert_eq!(store.open_log("a/log", Copies::Usual).await.unwrap_err().kind, Kind::Gone);
 }
 
 #[tokio::test]
 async fn a_log_is_fenced_when_its_directory_is_renamed() {
     let (_directory, store) = store(&Arc::default());
     store.make_dir("a").await.unwrap();
-    let mut log = store.open_log("a/log").await.unwrap();
-    assert_eq!(store.open_log("a/log").await.unwrap_err().kind, Kind::Exists);
+    let mut log = store.open_log("a/log", Copies::Usual).await.unwrap();
+    assert_eq!(store.open_log("a/log", Copies::Usual).await.unwrap_err().kind, Kind::Exists);
     log.append(Bytes::from_static(b"one ")).await.unwrap();
     store.rename("a", "a.fenced").await.unwrap();
     store.take_over("a.fenced/log").await.unwrap();
@@ -116,7 +116,7 @@ async fn a_log_is_fenced_when_its_directory_is_renamed() {
 async fn a_hung_sync_ends_by_its_deadline_and_the_log_is_abandoned() {
     let faults = Arc::new(Faults::default());
     let (_directory, store) = store(&faults);
-    let mut log = store.open_log("log").await.unwrap();
+    let mut log = store.open_log("log", Copies::Usual).await.unwrap();
     faults.soon(0, Fault::Hang);
     let error = log.append(Bytes::from_static(b"x")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);

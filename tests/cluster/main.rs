@@ -32,6 +32,8 @@ mod orphans;
 mod login;
 mod transactions;
 mod yarn;
+#[expect(clippy::print_stdout, reason = "says what it measured")]
+mod outages;
 mod hdfs;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod store;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use spindle::checkpoint::Event;
-use spindle::store::Kind;
+use spindle::store::{Copies, Kind};
 use tokio::time;
 use tokio_util::bytes::Bytes;
 
@@ -17,11 +17,11 @@ async fn what_was_synced_is_read_after_a_take_over_and_nothing_can_be_added() {
     let place = place("take-over");
     let (old, new) = (place.store(), place.store());
     old.make_root().await.unwrap();
-    let mut log = old.open_log("log").await.unwrap();
+    let mut log = old.open_log("log", Copies::Usual).await.unwrap();
     log.append(Bytes::from_static(b"one ")).await.unwrap();
     log.append(Bytes::from_static(b"two")).await.unwrap();
     assert_eq!(new.look("log").await.unwrap().unwrap().bytes, 7, "the length of what was synced is known");
-    assert_eq!(new.open_log("log").await.unwrap_err().kind, Kind::Exists);
+    assert_eq!(new.open_log("log", Copies::Usual).await.unwrap_err().kind, Kind::Exists);
     new.take_over("log").await.unwrap();
     assert_eq!(new.read("log", 100).await.unwrap(), "one two");
     let fenced = log.append(Bytes::from_static(b" three")).await.unwrap_err();
@@ -41,7 +41,7 @@ async fn files_appear_whole_once_and_in_directories_that_exist() {
     assert_eq!(store.read("x", 10).await.unwrap(), "3");
     assert_eq!(store.read_so_far("x", 0).await.unwrap(), "");
     assert_eq!(store.put_bytes("a/x", Bytes::new()).await.unwrap_err().kind, Kind::Gone);
-    assert_eq!(store.open_log("a/x").await.unwrap_err().kind, Kind::Gone);
+    assert_eq!(store.open_log("a/x", Copies::Usual).await.unwrap_err().kind, Kind::Gone);
     assert_eq!(store.make_dir("a/b").await.unwrap_err().kind, Kind::Gone);
     for name in ["a", "b"] {
         store.make_dir(name).await.unwrap();

@@ -46,11 +46,7 @@ impl Task {
             return Ok(());
         }
         let first = self.roll.base_bytes == 0;
-        if let Some(open) = self.open.take() {
-            // Its content is durable; closing waits for DataNodes, and nothing waits for closing.
-            let handle = self.store.handle();
-            handle.spawn(open.log.close());
-        }
+        self.leave_log();
         let number = self.number();
         self.log_number = Some(number);
         let State { end_ms, attempt, whole, positions, ring } = *state;

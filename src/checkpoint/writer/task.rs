@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::caution::Caution;
 use super::roll::Roll;
 use super::{Event, Limits, State};
 use crate::checkpoint::frame::{self, Identity, Kind, PAYLOAD_BYTES_MAX};
@@ -18,7 +19,7 @@ use crate::checkpoint::slide::{Slide, Table};
 use crate::checkpoint::{Opened, Opening};
 use crate::clock::Clock;
 use crate::ids::Millis;
-use crate::store::{Hold, Kind as StoreKind, LogWriter, Store, StoreError};
+use crate::store::{Copies, Hold, Kind as StoreKind, LogWriter, Store, StoreError};
 
 /// Longest wait after an error; the first is the store's, and it doubles.
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
@@ -63,6 +64,7 @@ pub(super) struct Task {
     pub(super) failing: Option<(Duration, Duration)>,
     pub(super) keep_since_ms: Option<Millis>,
     pub(super) roll: Roll,
+    caution: Caution,
 }
 
 /// The log being written.
@@ -70,6 +72,7 @@ pub(super) struct Open {
     pub(super) log: LogWriter,
     identity: Identity,
     table: Table,
+    copies: Copies,
     /// Whether the log's head has been written.
     begun: bool,
 }
@@ -98,6 +101,7 @@ impl Task {
             failing: None,
             keep_since_ms: None,
             roll: Roll::default(),
+            caution: Caution::default(),
         }
     }
 
@@ -202,8 +206,10 @@ impl Task {
         }
         let Some((number, end_ms)) = last else { return Ok(()) };
         let (began, bytes) = (self.clock.monotonic(), piece.len() as u64);
+        let copies = open.copies;
         if let Err(error) = open.log.append(piece.into()).await {
             self.open = None;
+            self.caution.failed(copies);
             return self.failed(error).await;
         }
         open.begun = true;
@@ -214,6 +220,9 @@ impl Task {
         self.roll.bytes += bytes;
         self.roll.slides += slides;
         self.tell(Event::Durable { number, end_ms, slides, took, bytes });
+        if self.caution.took(copies, slides) {
+            self.leave_log();
+        }
         self.want_base();
         Ok(())
     }
@@ -224,10 +233,19 @@ impl Task {
         }
         let number = self.log_number.take().unwrap_or_else(|| self.number());
         let path = format!("{}/{}", attempt_dir(self.epoch), log_name(number));
-        let log = self.store.open_log(&path).await?;
+        let copies = self.caution.copies();
+        let log = self.store.open_log(&path, copies).await?;
         let identity = Identity { epoch: self.epoch, number };
-        self.open = Some(Open { log, identity, table: Table::default(), begun: false });
+        self.open = Some(Open { log, identity, table: Table::default(), copies, begun: false });
         Ok(())
+    }
+
+    /// Goes on in another log. What is in this one is durable; closing waits for DataNodes, and nobody for closing.
+    pub(super) fn leave_log(&mut self) {
+        if let Some(open) = self.open.take() {
+            let handle = self.store.handle();
+            handle.spawn(open.log.close());
+        }
     }
 
     pub(super) fn number(&mut self) -> u64 {

@@ -1,0 +1,155 @@
+//! HDFS away, hanging, full, forbidden: windows go on, the checkpoint catches up, and the next driver loses nothing.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use spindle::clock::Clock;
+
+use crate::cluster::{exclusive, fault, named, shared};
+use crate::hdfs::{hdfs, place};
+use crate::job::{Job, Running};
+use crate::kafka::{Topic, brokers};
+use crate::produce::Writer;
+
+/// How late beyond its end a window may be while the store is in trouble, on a machine that does other things as well.
+const ON_TIME_MS: i64 = 1_500;
+/// A checkpoint is behind for seconds, not for good.
+const CATCHES_UP: Duration = Duration::from_secs(25);
+
+/// A topic with its books, a job over it, and where its checkpoint is.
+struct Bench {
+    topic: Topic,
+    writer: Writer,
+    checkpoint: String,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let topic = Topic::create(name, 2);
+        let writer = Writer::new(&brokers(), &topic.name);
+        Self { topic, writer, checkpoint: place(name).0 }
+    }
+
+    fn job(&self) -> Job {
+        Job::new(&brokers(), &self.topic.name).set("checkpoint.path", &self.checkpoint)
+    }
+
+    /// Everything that is in the topic after some more.
+    fn write(&mut self, records: u32) -> u64 {
+        self.writer.numbered(0, records);
+        self.writer.numbered(1, records);
+        self.writer.flush()
+    }
+
+    /// Kills the driver, and has the next one count on.
+    fn killed(&mut self, mut job: Running) {
+        job.signal(Signal::KILL);
+        job.exit_code();
+        let mut next = self.job().start();
+        let total = self.write(10);
+        next.until_total(total);
+        assert_eq!(next.seen.logs("recovered the window"), 1, "{}", next.seen);
+        next.finish().assert_whole();
+    }
+}
+
+/// Records are counted and windows are on time.
+fn goes_on(bench: &mut Bench, job: &mut Running) {
+    let before = job.seen.windows.len();
+    let total = bench.write(50);
+    job.until_total(total);
+    job.until("some windows", |seen| seen.windows.len() > before + 3);
+    let late = job.seen.windows[before..].iter().map(|window| window.arrived_ms - window.window_end_ms);
+    let worst = late.max().unwrap();
+    assert!(worst <= ON_TIME_MS, "a window came {worst} ms after its end\n{}", job.seen);
+}
+
+#[test]
+fn without_a_namenode_a_job_waits_at_its_start_and_then_goes_on() {
+    let _alone = exclusive();
+    let mut bench = Bench::new("no-namenode");
+    fault("namenode stop");
+    let mut job = bench.job().start();
+    let total = bench.write(10);
+    job.during(Duration::from_secs(3));
+    assert!(job.seen.windows.is_empty(), "{}", job.seen);
+    fault("namenode start");
+    job.until_total(total);
+    goes_on(&mut bench, &mut job);
+    fault("namenode stop");
+    goes_on(&mut bench, &mut job);
+    job.until("it is told", |seen| seen.logs("the checkpoint is not written") > 0);
+    goes_on(&mut bench, &mut job);
+    fault("namenode start");
+    job.until("it catches up", |seen| seen.logs("the checkpoint is written again") > 0);
+    goes_on(&mut bench, &mut job);
+    bench.killed(job);
+}
+
+#[test]
+fn safe_mode_delays_a_start_and_no_window() {
+    let _alone = exclusive();
+    let mut bench = Bench::new("safe-mode");
+    hdfs(&["dfsadmin", "-safemode", "enter"]);
+    let mut job = bench.job().start();
+    let total = bench.write(10);
+    job.during(Duration::from_secs(2));
+    assert!(job.seen.windows.is_empty(), "{}", job.seen);
+    hdfs(&["dfsadmin", "-safemode", "leave"]);
+    job.until_total(total);
+    hdfs(&["dfsadmin", "-safemode", "enter"]);
+    goes_on(&mut bench, &mut job);
+    hdfs(&["dfsadmin", "-safemode", "leave"]);
+    goes_on(&mut bench, &mut job);
+    bench.killed(job);
+}
+
+/// One of two nodes, dead or frozen, which the NameNode does not know for a minute and gives to new files.
+#[test]
+fn a_datanode_dead_or_frozen_delays_the_checkpoint_for_seconds() {
+    let _alone = exclusive();
+    let mut bench = Bench::new("datanode");
+    let mut job = bench.job().start();
+    let total = bench.write(10);
+    job.until_total(total);
+    for (harm, mend) in [("pause", "resume"), ("stop", "start")] {
+        goes_on(&mut bench, &mut job);
+        let (behind, again) = (job.seen.logs("is not written"), job.seen.logs("is written again"));
+        let clock = Clock::start();
+        fault(&format!("datanode 1 {harm}"));
+        goes_on(&mut bench, &mut job);
+        // A node of the pipeline it need not have been.
+        job.until("it is noticed, or not", |seen| {
+            seen.logs("is not written") > behind || clock.monotonic() > Duration::from_secs(6)
+        });
+        if job.seen.logs("is not written") > behind {
+            job.until("it catches up", |seen| seen.logs("is written again") > again);
+            println!("DataNode {harm}: caught up {:?} after it", clock.monotonic());
+            assert!(clock.monotonic() < CATCHES_UP, "{:?}\n{}", clock.monotonic(), job.seen);
+        }
+        goes_on(&mut bench, &mut job);
+        fault(&format!("datanode 1 {mend}"));
+        goes_on(&mut bench, &mut job);
+    }
+    bench.killed(job);
+}
+
+#[test]
+fn what_hdfs_refuses_is_said_with_the_path_and_a_remedy() {
+    let _services = shared();
+    let topic = Topic::create("refused", 1);
+    let start =
+        |checkpoint: &str| Job::new(&brokers(), &topic.name).set("checkpoint.path", checkpoint).start();
+    let full = place("quota").0;
+    let path = full.strip_prefix(&named("SPINDLE_HDFS")).unwrap().to_owned();
+    hdfs(&["dfs", "-mkdir", "-p", &path]);
+    hdfs(&["dfsadmin", "-setQuota", "1", &path]);
+    let mut job = start(&full);
+    assert_eq!(job.exit_code(), 1, "{}", job.seen);
+    assert!(job.seen.logs("quota") > 0 && job.seen.logs(&path) > 0, "{}", job.seen);
+    let file = place("file").0;
+    hdfs(&["dfs", "-touchz", &file]);
+    let mut job = start(&file);
+    assert_eq!(job.exit_code(), 1, "{}", job.seen);
+    assert!(job.seen.logs(&file) > 0 && job.seen.windows.is_empty(), "{}", job.seen);
+}
