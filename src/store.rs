@@ -221,7 +221,7 @@ impl Store {
         let began = self.clock.monotonic();
         let mut wait = self.patience.back_off;
         loop {
-            if self.call("take over", path, |raw, path| async move { raw.recover(&path).await }).await? {
+            if self.begin_take_over(path).await? {
                 return Ok(());
             }
             let waited = self.clock.monotonic() - began;
@@ -232,6 +232,12 @@ impl Store {
             self.pause(wait).await;
             wait = (wait * 2).min(ASK_AGAIN_MAX);
         }
+    }
+
+    /// The same without waiting for the end of it, which DataNodes may take seconds to come to: of several files all
+    /// are better begun first. True if the file is closed already.
+    pub async fn begin_take_over(&self, path: &str) -> Result<bool, StoreError> {
+        self.call("take over", path, |raw, path| async move { raw.recover(&path).await }).await
     }
 
     /// Locks a local file for as long as the hold lives; in HDFS, which knows no locks, it is empty.

@@ -180,14 +180,22 @@ async fn fence(store: &Store, epoch: u64) -> Result<Vec<AttemptDir>, OpenError> 
         return Err(lost(store));
     }
     let earlier: Vec<_> = attempts.into_iter().filter(|attempt| attempt.epoch < epoch).collect();
+    // A contender sets them aside.
+    let gone_is_lost = |error: StoreError| match error.kind {
+        Kind::Gone => lost(store),
+        _ => error.into(),
+    };
+    let mut closing = Vec::new();
     for attempt in &earlier {
         for log in &attempt.logs {
-            match store.take_over(&attempt.log(log.number)).await {
-                // A contender sets it aside.
-                Err(error) if error.kind == Kind::Gone => return Err(lost(store)),
-                taken => taken?,
+            let path = attempt.log(log.number);
+            if !store.begin_take_over(&path).await.map_err(gone_is_lost)? {
+                closing.push(path);
             }
         }
+    }
+    for path in closing {
+        store.take_over(&path).await.map_err(gone_is_lost)?;
     }
     // Lengths as they are now that nothing grows any more.
     let settled = survey(store).await?;

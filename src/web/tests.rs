@@ -149,6 +149,7 @@ async fn status_and_window_are_the_newest_published() {
     assert_eq!(
         serde_json::from_str::<Value>(&body).unwrap(),
         json!({
+            "checkpoint": {"age_ms": 900, "bytes": 41_000, "queued": 1},
             "name": "TweetsApp", "app": "application_1_42", "state": "RUNNING", "since_ms": 1_795_365_000_000_u64,
             "attempt": 1, "version": "0.1.0", "http": "header-1:4040",
             "app_dir": "hdfs://nn/staging/apps/application_1_42",

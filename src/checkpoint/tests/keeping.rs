@@ -88,7 +88,11 @@ async fn an_old_checkpoint_is_set_aside_and_not_deleted() {
     let store = calm(directory.path());
     let mut driver = Driver::start(open_as(&store, opening(1)).await.unwrap(), Oracle::default(), 1);
     rolled(&mut driver, 1).await;
-    let opened = open_as(&store, Opening { fresh: true, ..opening(2) }).await.unwrap();
+    let mut other = opening(1);
+    "application_2_2".clone_into(&mut other.owner.app);
+    let anew = Opening { fresh: true, ..other };
+    drop(driver);
+    let opened = open_as(&store, anew).await.unwrap();
     assert!(opened.recovered.is_none());
     let mut driver = Driver::start(opened, Oracle::default(), 1);
     rolled(&mut driver, 5).await;
