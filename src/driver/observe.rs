@@ -1,6 +1,8 @@
 //! What people see of the driver: logs and metrics, kept up to date from what the loop does. Decides nothing.
 
+mod backlog;
 mod checkpoint;
+mod events;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,17 +11,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::state::{EndReason, Event, State};
+use super::state::{EndReason, State};
 use crate::config::Job;
 use crate::count::Window;
 use crate::ids::{CutNumber, Generation, Millis, Partition, Position, Session, Slot};
 use crate::launch::Place;
-use crate::metrics::{
-    DriverMetrics, ExitClass, PartitionMetrics, Phase, PrintedWindow, SessionEnd, SlotMetrics,
-};
+use crate::metrics::{DriverMetrics, ExitClass, PartitionMetrics, Phase, PrintedWindow, SlotMetrics};
 use crate::sink::json;
 use crate::source::admin::TopicInfo;
-use crate::source::key::Unkeyed;
 use crate::web::{Action, DriverView, Executors, JobState, Lag, PrintedText, Snapshot, Status, WindowStatus};
 use crate::wire::message::{Delta, Hello, Range, Reading};
 
@@ -72,6 +71,7 @@ pub struct Observer {
     commits_fail: bool,
     memory_bytes: u64,
     checkpoint: Option<checkpoint::Seen>,
+    backlog: backlog::Backlog,
 }
 
 impl Observer {
@@ -118,6 +118,7 @@ impl Observer {
             commits_fail: false,
             memory_bytes: job.driver.memory.bytes(),
             checkpoint: None,
+            backlog: backlog::Backlog::default(),
         }
     }
 
@@ -295,6 +296,7 @@ impl Observer {
         self.status.window = Some(WindowStatus { end_ms, delay_ms, total, distinct, complete });
         self.status.unread = window.unread.iter().map(ToString::to_string).collect();
         self.status.lag = self.lag();
+        self.backlog.slide(now_ms, window.behind_ms > 0, self.status.lag.records);
         let list = self.executor_list(state);
         self.status.executors =
             Executors { running, wanted, hosts: u32::try_from(hosts).unwrap_or(u32::MAX), list };
@@ -327,61 +329,6 @@ impl Observer {
     pub(super) fn clock(&self, ahead_ms: Millis) {
         self.metrics.clock_offset_ms(-ahead_ms);
     }
-
-    pub(super) fn event(&mut self, event: &Event) {
-        match event {
-            Event::SessionOpened(session) => self.opened(*session),
-            Event::SessionEnded(session, reason) => self.session_ended(*session, reason),
-            Event::StartFailed(slot, generation, how) => {
-                tracing::warn!(slot = slot.0, generation = generation.0, how, "an executor did not start");
-            }
-            Event::Lost(loss) => {
-                self.metrics.lost_offsets(loss.reason, loss.offsets());
-                tracing::warn!("{loss}; reading goes on behind it");
-            }
-            Event::PartitionAdded(partition, offset) => {
-                tracing::info!(%partition, offset, "a new partition is read from its beginning");
-            }
-            Event::Unkeyed(reason, records) => {
-                if let Some(reason) = unkeyed(reason) {
-                    self.metrics.unkeyed(reason, *records);
-                }
-            }
-            Event::CommitRefused => {}
-            Event::MemoryHigh { bytes, limit } => tracing::warn!(
-                bytes,
-                limit,
-                "state takes more than 70 % of driver.memory; at 95 % the job ends: raise driver.memory"
-            ),
-            Event::SlidesSkipped(slides) => {
-                tracing::warn!(
-                    slides,
-                    "cuts came late; the records of these slides are in the one after, their windows hold none or are not printed"
-                );
-            }
-        }
-    }
-
-    fn session_ended(&self, session: Session, reason: &EndReason) {
-        let label = match reason {
-            EndReason::Closed(_) | EndReason::Exited(_) => SessionEnd::Lost,
-            EndReason::Silent => SessionEnd::Silent,
-            EndReason::Straggler(_) => SessionEnd::Straggler,
-            EndReason::Refused(_) => SessionEnd::Refused,
-            EndReason::Surplus => SessionEnd::Closed,
-        };
-        self.metrics.session_ended(label);
-        if *reason == EndReason::Surplus {
-            tracing::info!(slot = session.slot.0, "executor let go");
-        } else {
-            tracing::warn!(
-                slot = session.slot.0,
-                generation = session.generation.0,
-                reason = %reason,
-                "executor lost; its partitions go to the others"
-            );
-        }
-    }
 }
 
 fn partition<'a>(
@@ -390,8 +337,4 @@ fn partition<'a>(
     name: &Partition,
 ) -> &'a PartitionMetrics {
     known.entry(name.clone()).or_insert_with(|| metrics.partition(name))
-}
-
-fn unkeyed(reason: &str) -> Option<Unkeyed> {
-    Unkeyed::ALL.into_iter().find(|known| known.label() == reason)
 }

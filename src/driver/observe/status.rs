@@ -91,6 +91,7 @@ impl Observer {
         if !self.status.unread.is_empty() {
             attention.push(format!("{} partitions cannot be read", self.status.unread.len()));
         }
+        attention.extend(self.backlog.left().map(|left| left.to_string()));
         attention.extend(self.checkpoint_trouble());
         if self.commits_fail {
             attention.push("offsets are not committed".to_owned());
