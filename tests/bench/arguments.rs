@@ -29,6 +29,8 @@ enum Command {
     Flat(Flat),
     /// CPU and memory of a job without records
     Idle(Idle),
+    /// What a checkpoint on HDFS costs, and how fast the next driver goes on from it
+    Kept(Kept),
     /// From submit to the first window on YARN, and what its containers hold
     Yarn(Yarn),
 }
@@ -200,6 +202,35 @@ pub(crate) struct Idle {
 }
 
 #[derive(Args)]
+pub(crate) struct Kept {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) stream: Stream,
+    /// Records per second
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) rate: u64,
+    /// Slides of one second in the window
+    #[arg(long, default_value_t = 300)]
+    pub(crate) slides: u64,
+    /// Ticks measured, once the window is full
+    #[arg(long, default_value_t = 300)]
+    pub(crate) ticks: usize,
+    /// Most CPU that it may cost the driver per slide, milliseconds
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) cpu_max_ms: f64,
+    /// Most that it may write per second, MB
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) mb_max: f64,
+    /// Most that it may add to the 99th percentile of windows' delays, milliseconds
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) p99_more_max_ms: f64,
+    /// Most CPU that recovery may cost, seconds
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) recovery_max_s: f64,
+}
+
+#[derive(Args)]
 pub(crate) struct Yarn {
     #[command(flatten)]
     pub(crate) place: Place,
@@ -225,6 +256,7 @@ impl Arguments {
             Command::Tick(arguments) => measure::tick::run(&arguments),
             Command::Flat(arguments) => measure::flat::run(&arguments),
             Command::Idle(arguments) => measure::idle::run(&arguments),
+            Command::Kept(arguments) => measure::kept::run(&arguments),
             Command::Yarn(arguments) => measure::yarn::run(&arguments),
         }
     }

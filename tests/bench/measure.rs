@@ -5,6 +5,7 @@ pub(crate) mod tick;
 pub(crate) mod flat;
 pub(crate) mod idle;
 pub(crate) mod yarn;
+pub(crate) mod kept;
 
 use std::process::{Child, Command, Stdio};
 

@@ -26,6 +26,8 @@ pub(crate) struct Shape<'a> {
     pub(crate) from_earliest: bool,
     pub(crate) slide_ms: u64,
     pub(crate) slides: u64,
+    /// Directory of its checkpoint.
+    pub(crate) checkpoint: Option<&'a str>,
 }
 
 /// A running job.
@@ -122,6 +124,13 @@ impl Run {
         process::finish(child)
     }
 
+    /// Ends it as a crash does.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        let mut child = self.child.take().context("the job is stopped already")?;
+        child.kill().context("kill the job")?;
+        child.wait().map(drop).context("wait for the job")
+    }
+
     fn id(&self) -> anyhow::Result<u32> {
         Ok(self.child.as_ref().context("the job is stopped already")?.id())
     }
@@ -163,6 +172,9 @@ fn job_file(shape: &Shape<'_>) -> anyhow::Result<String> {
     writeln!(text, "  group: {}-{}", shape.topic, shape.slides)?;
     writeln!(text, "window: {{length: {length_ms}ms, slide: {}ms}}", shape.slide_ms)?;
     writeln!(text, "console: json")?;
+    if let Some(path) = shape.checkpoint {
+        writeln!(text, "checkpoint: {{path: \"{path}\"}}")?;
+    }
     writeln!(text, "executors: {{instances: {EXECUTORS}}}")?;
     Ok(text)
 }

@@ -62,8 +62,14 @@ fn count_only(place: &Place, topic: &str, records: u64, clients: usize) -> anyho
 
 /// The whole life of a job that reads the topic from its beginning to its end.
 fn pipeline(place: &Place, topic: &str, records: u64) -> anyhow::Result<f64> {
-    let shape =
-        Shape { brokers: &place.brokers, topic, from_earliest: true, slide_ms: SLIDE_MS, slides: SLIDES };
+    let shape = Shape {
+        brokers: &place.brokers,
+        topic,
+        from_earliest: true,
+        slide_ms: SLIDE_MS,
+        slides: SLIDES,
+        checkpoint: None,
+    };
     let run = Run::start(&place.spindle, &shape)?;
     loop {
         let window = run.window()?;

@@ -13,7 +13,8 @@ pub(crate) fn run(arguments: &Flat) -> anyhow::Result<()> {
     let topic = Live::create(&place.brokers, "flat")?;
     let start = |slides| {
         let (brokers, topic) = (place.brokers.as_str(), topic.name());
-        let shape = Shape { brokers, topic, from_earliest: false, slide_ms: *slide_ms, slides };
+        let shape =
+            Shape { brokers, topic, from_earliest: false, slide_ms: *slide_ms, slides, checkpoint: None };
         Run::start(&place.spindle, &shape)
     };
     let (brief, extended) = (start(*short)?, start(*long)?);

@@ -17,6 +17,7 @@ pub(crate) fn run(arguments: &Idle) -> anyhow::Result<()> {
         from_earliest: false,
         slide_ms: 1_000,
         slides: 300,
+        checkpoint: None,
     };
     let run = Run::start(&place.spindle, &shape)?;
     run.skip(SETTLED)?;

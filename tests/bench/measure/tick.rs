@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: &Tick) -> anyhow::Result<()> {
         from_earliest: false,
         slide_ms: *slide_ms,
         slides: *slides,
+        checkpoint: None,
     };
     let run = Run::start(&place.spindle, &shape)?;
     run.window()?;
