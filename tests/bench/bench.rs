@@ -9,6 +9,8 @@ mod topic;
 mod produce;
 mod count_only;
 mod process;
+#[path = "../support/containers.rs"]
+mod containers;
 mod run;
 mod measure;
 mod statistics;

@@ -16,6 +16,8 @@ mod produce;
 #[path = "../support/checkpoint.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod checkpoint;
+#[path = "../support/containers.rs"]
+mod containers;
 mod kafka;
 mod cluster;
 mod source;

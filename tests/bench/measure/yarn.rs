@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::arguments::Yarn;
+use crate::containers;
 use crate::statistics::{Sample, row, say};
 use crate::topic::Live;
 
@@ -91,7 +92,7 @@ fn follow(
         took.push((*step, ms / 1_000.0));
         if *step == "first window" {
             if measured {
-                weigh(&id, master, executor)?;
+                weigh(&id, master, executor);
             }
             kill_process(Pid::from_child(client), Signal::INT).context("stop the job")?;
         }
@@ -104,27 +105,18 @@ fn field(line: &str, name: &str) -> Option<f64> {
 }
 
 /// Resident memory of the application's processes, by what they are.
-fn weigh(id: &str, master: &mut Sample, executor: &mut Sample) -> anyhow::Result<()> {
-    let ours = format!("_{}_", id.trim_start_matches("application_"));
+fn weigh(id: &str, master: &mut Sample, executor: &mut Sample) {
     let mut of_master = 0.0;
-    for entry in fs::read_dir("/proc").context("read /proc")? {
-        let path = entry.context("read /proc")?.path();
-        let Ok(environment) = fs::read(path.join("environ")) else { continue };
-        let container = environment.split(|byte| *byte == 0).find(|word| word.starts_with(b"CONTAINER_ID="));
-        if !container.is_some_and(|word| String::from_utf8_lossy(word).contains(&ours)) {
-            continue;
-        }
-        let line = fs::read(path.join("cmdline")).unwrap_or_default();
-        let status = fs::read_to_string(path.join("status")).unwrap_or_default();
+    for (pid, line) in containers::of_application(id) {
+        let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap_or_default();
         let kb = status
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse().ok());
         let mb: f64 = kb.unwrap_or(0.0) / 1_000.0;
-        match String::from_utf8_lossy(&line).contains("\0executor\0") {
+        match line.contains(" executor ") {
             true => executor.add(mb),
             false => of_master += mb,
         }
     }
     master.add(of_master);
-    Ok(())
 }

@@ -1,6 +1,5 @@
 //! An application under test: the client that submitted it, and what YARN, `/proc` and the job itself say of it.
 
-use std::fs;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use spindle::web::{ExecutorStatus, Status};
 
 use crate::cluster::named;
+use crate::containers;
 use crate::job::{Job, Running};
 use crate::process;
 
@@ -60,6 +60,14 @@ impl App {
         last.unwrap()
     }
 
+    /// What its driver serves under a metric's name and labels now; 0 for one that it has not counted yet.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let url = format!("http://{}/metrics", self.status().unwrap().http);
+        let text = ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap();
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        text.lines().find_map(value).unwrap_or(0.0)
+    }
+
     /// Waits until so many executors count.
     pub(crate) fn until_executors(&self, wanted: usize) -> Vec<ExecutorStatus> {
         let list = |status: &Status| status.executors.list.clone();
@@ -74,23 +82,9 @@ impl App {
 
     /// Its processes: id and command line, bash of YARN's own left out.
     pub(crate) fn processes(&self) -> Vec<(Pid, String)> {
-        let ours = format!("_{}_", self.id.trim_start_matches("application_"));
-        let pids = fs::read_dir("/proc")
-            .unwrap()
-            .filter_map(|entry| Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?));
-        let of_app = |pid: Pid| -> Option<(Pid, String)> {
-            let proc_ = format!("/proc/{}", pid.as_raw_nonzero());
-            let environment = fs::read(format!("{proc_}/environ")).ok()?;
-            let container =
-                environment.split(|byte| *byte == 0).find(|word| word.starts_with(b"CONTAINER_ID="))?;
-            if !String::from_utf8_lossy(container).contains(&ours) {
-                return None;
-            }
-            let line = fs::read(format!("{proc_}/cmdline")).ok()?;
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            (!line.is_empty() && !line.starts_with("/bin/bash")).then_some((pid, line))
-        };
-        pids.filter_map(of_app).collect()
+        let mut all = containers::of_application(&self.id);
+        all.retain(|(_, line)| !line.is_empty() && !line.starts_with("/bin/bash"));
+        all
     }
 
     /// The process whose command line holds `part`: `spindle driver` or `ApplicationMaster`.
