@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
+use crate::store::Patience;
 use crate::{config, exit, logging};
 
 mod out;
@@ -32,6 +34,15 @@ pub mod demo;
 pub mod driver;
 pub mod executor;
 pub mod later;
+
+/// For commands that look into a store: people do not wait for a minute to be told that HDFS is away.
+const STORE_PATIENCE: Patience = Patience {
+    call: Duration::from_secs(10),
+    sync: Duration::from_secs(10),
+    retries: Duration::from_secs(5),
+    back_off: Duration::from_millis(100),
+    take_over: Duration::ZERO,
+};
 
 /// Exact sliding-window counts of Kafka keys, on YARN or locally.
 #[derive(Parser)]

@@ -8,6 +8,6 @@ mod rm;
 mod submission;
 
 pub use conf::{ConfError, HadoopConf};
-pub use java::{JavaError, Progress, Submitted, find_jar, read_file, submit};
+pub use java::{JavaError, Progress, Submitted, find_jar, submit};
 pub use rm::{Application, FinalStatus, ResourceManager, RmError, State};
 pub use submission::{Files, Given, Private, Size, Submission, VERSION};

@@ -6,9 +6,15 @@ use std::str::FromStr;
 use anyhow::{Context as _, bail};
 
 use super::Usage;
+use crate::store::{Address, Kind, Store};
 use crate::web::{self, Status, Token, client};
 use crate::wire::Secret;
-use crate::yarn::{self, Application, HadoopConf, ResourceManager};
+use crate::yarn::{Application, HadoopConf, ResourceManager};
+
+/// What a submission calls the file.
+const SECRET_FILE: &str = "secret";
+/// More than it ever has.
+const SECRET_BYTES_MAX: u64 = 1 << 10;
 
 /// A running job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,15 +97,27 @@ impl Found {
     pub(super) fn driver(&self) -> anyhow::Result<(String, Token)> {
         let (url, status) = self.status()?;
         if let Some(dir) = &status.app_dir {
-            let file = format!("{dir}/secret");
-            let secret = Secret::from_bytes(&yarn::read_file(&file)?);
-            let secret = secret.with_context(|| format!("{file} is not a secret of Spindle's"))?;
-            return Ok((url, Token::of_secret(&secret)));
+            let owner = self.application.as_ref().map(|(_, app)| app.user.as_str());
+            return Ok((url, Token::of_secret(&super::block_on(secret(dir, owner))?)));
         }
         let port = client::local_port(&url)
             .ok_or_else(|| Usage(format!("{url}: not a job on this machine, so its token is not here")))?;
         Ok((url, web::local_token(port)?))
     }
+}
+
+/// The secret of a job on YARN, which lies in its directory in staging.
+async fn secret(dir: &str, owner: Option<&str>) -> anyhow::Result<Secret> {
+    let store = Store::open(&Address::parse(dir)?, super::STORE_PATIENCE)?;
+    let read = store.read(SECRET_FILE, SECRET_BYTES_MAX).await.map_err(|error| match error.kind {
+        Kind::Denied => {
+            let owner = owner.unwrap_or("whoever submitted the job");
+            anyhow::Error::new(error).context(format!("only {owner} may stop or scale this job"))
+        }
+        _ => error.into(),
+    });
+    let name = store.name(SECRET_FILE);
+    Secret::from_bytes(&read?).with_context(|| format!("{name} is not a secret of Spindle's"))
 }
 
 /// The cluster of this machine's Hadoop settings.

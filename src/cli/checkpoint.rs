@@ -1,27 +1,18 @@
 //! `spindle checkpoint`: what is in a checkpoint, in words. Looks only; a running job is not disturbed.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use clap::Subcommand;
 use jiff::Timestamp;
 
-use super::{Usage, block_on, out};
+use super::{STORE_PATIENCE, Usage, block_on, out};
 use crate::checkpoint::{
     AttemptDir, FileContent, FileInfo, Numbered, Recovered, Report, Shown, Sight, Tail, inspect,
 };
 use crate::exit;
 use crate::ids::{Millis, Partition, Position};
-use crate::store::{Address, Patience, Store};
+use crate::store::{Address, Store};
 
-/// People do not wait for a minute to be told that HDFS is away.
-const PATIENCE: Patience = Patience {
-    call: Duration::from_secs(10),
-    sync: Duration::from_secs(10),
-    retries: Duration::from_secs(5),
-    back_off: Duration::from_millis(100),
-    take_over: Duration::ZERO,
-};
 /// Key numbers at most this: a gigabyte, should a damaged file ask for it.
 const KEYS_MAX: usize = 1 << 26;
 /// Positions shown before the rest is only counted.
@@ -57,7 +48,7 @@ fn address(path: &str) -> anyhow::Result<Address> {
 }
 
 fn open(address: &Address) -> anyhow::Result<Store> {
-    Ok(Store::open(address, PATIENCE)?)
+    Ok(Store::open(address, STORE_PATIENCE)?)
 }
 
 async fn list(store: &Store) -> anyhow::Result<u8> {

@@ -185,8 +185,8 @@ fn announce(app: &Application, tell: &Sender<Event>) {
             let _ = tell.send(Event::Running);
         }
         State::Accepted => {
-            let why = app.diagnostics.lines().next().unwrap_or_default();
-            tracing::info!("{} is ACCEPTED in queue {}: {why}", app.id, app.queue);
+            let why = app.why().map_or(String::new(), |why| format!(": {why}"));
+            tracing::info!("{} is ACCEPTED in queue {}{why}", app.id, app.queue);
         }
         state => tracing::info!("{} is {state}", app.id),
     }

@@ -45,12 +45,12 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<u8> {
 
 /// What YARN says of an application that has no driver yet, or no more.
 fn without_driver(args: &StatusArgs, app: &Application) -> anyhow::Result<u8> {
-    let Application { id, name, state, queue, diagnostics, .. } = app;
-    let why = diagnostics.lines().next().unwrap_or_default();
+    let Application { id, name, state, queue, .. } = app;
     let text = if args.json {
-        serde_json::json!({"name": name, "app": id, "state": state.to_string(), "attention": [why]})
+        serde_json::json!({"name": name, "app": id, "state": state.to_string(), "attention": app.why().as_slice()})
             .to_string()
     } else {
+        let why = app.why().unwrap_or("none");
         format!("{name} {id} {state} in queue {queue}\nattention  {why}")
     };
     out::print(&(text + "\n"))?;

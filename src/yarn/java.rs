@@ -175,21 +175,6 @@ fn classpath() -> Result<String, JavaError> {
     Ok(text)
 }
 
-/// A small file that only its owner can read, by way of `hadoop fs`.
-pub fn read_file(url: &str) -> Result<Vec<u8>, JavaError> {
-    let hadoop = hadoop()?;
-    let output = Command::new(&hadoop).args(["fs", "-cat", url]).stdin(Stdio::null()).output();
-    let output = output.map_err(|source| JavaError::Run { program: hadoop.display().to_string(), source })?;
-    if output.status.success() {
-        return Ok(output.stdout);
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().last().unwrap_or("no reason given");
-    Err(JavaError::Failed(format!(
-        "read {url}: {last}; only the user who submitted a job may stop or scale it"
-    )))
-}
-
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())

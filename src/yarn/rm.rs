@@ -130,6 +130,11 @@ impl Application {
         matches!(self.state, State::Finished | State::Failed | State::Killed)
     }
 
+    /// Why it waits, or how it ended, in one line; the rest of what YARN says is most often a stack trace.
+    pub fn why(&self) -> Option<&str> {
+        self.diagnostics.lines().map(str::trim).find(|line| !line.is_empty())
+    }
+
     /// Where its driver may be found: directly where YARN knows that, and behind YARN's proxy.
     pub fn drivers(&self) -> Vec<String> {
         if self.state != State::Running {
