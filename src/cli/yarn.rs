@@ -2,6 +2,7 @@
 
 mod prepare;
 
+use std::borrow::Cow;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
@@ -21,6 +22,9 @@ use crate::yarn::{self, Application, FinalStatus, JavaError, Progress, ResourceM
 const STOP: Duration = Duration::from_secs(5);
 /// A client that has not asked for windows for so long is gone.
 pub(super) const CLIENT_GONE_MS: u64 = 60_000;
+
+/// YARN's `ContainerExitStatus.INVALID`: it came to nothing before a process was started.
+const NOT_LAUNCHED: &str = "-1000";
 
 /// Submits the job and does what the deploy mode says; returns the exit code.
 pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Result<u8> {
@@ -142,7 +146,7 @@ impl Job {
 /// What the end of an application means here.
 pub(super) fn ended(app: &Application) -> u8 {
     let Application { id, diagnostics, .. } = app;
-    let why = diagnostics.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given");
+    let why = app.why().unwrap_or("no reason given");
     match (app.state, app.final_status) {
         (State::Finished, FinalStatus::Succeeded) => {
             tracing::info!("{id} ended: SUCCEEDED");
@@ -161,10 +165,15 @@ pub(super) fn ended(app: &Application) -> u8 {
 }
 
 /// What the exit code of the application master's container means, which YARN only quotes.
-fn container_code(diagnostics: &str) -> Option<&'static str> {
+fn container_code(diagnostics: &str) -> Option<Cow<'static, str>> {
     let (_, rest) = diagnostics.split_once("exitCode: ")?;
-    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    Some(match digits.parse().ok()? {
+    let code = rest.split(|c: char| !c.is_ascii_digit() && c != '-').next()?;
+    if code == NOT_LAUNCHED {
+        // Of the stack trace that follows, the first line says which file and why.
+        let (_, cause) = rest.lines().find_map(|line| line.split_once("Exception: "))?;
+        return Some(format!("a node could not fetch what it is to run: {cause}; submit again").into());
+    }
+    let words = match code.parse().ok()? {
         exit::DRIVER_GONE => "the driver ended before it could say why",
         exit::DRIVER_SILENT => "the driver did not answer its application master",
         exit::SHIM_PROTOCOL => "jar and program do not understand each other; are they of one version?",
@@ -175,7 +184,8 @@ fn container_code(diagnostics: &str) -> Option<&'static str> {
         }
         exit::SETTINGS => "its settings or files cannot be used",
         _ => return None,
-    })
+    };
+    Some(words.into())
 }
 
 /// Interrupts and terminations, from a thread of their own. `nohup` and closed terminals are the job's own matter.
@@ -204,4 +214,30 @@ fn follow_signals(happened: Sender<Event>) -> anyhow::Result<()> {
 
 fn millis(clock: Clock) -> u64 {
     u64::try_from(clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_masters_container_is_told_in_words() {
+        let code = |code: &str| {
+            container_code(&format!(
+                "Application x failed 1 times due to AM Container for y exited with  exitCode: {code}\nFor more"
+            ))
+        };
+        assert!(code("18").unwrap().contains("is not the one that was submitted"));
+        assert_eq!(
+            (code("1"), code("-104"), code("-1000"), container_code("Killed by ann")),
+            (None, None, None, None)
+        );
+        let gone = code(
+            "-1000\nFailing this attempt.Diagnostics: Failed to download { hdfs://n/a } \
+            java.io.FileNotFoundException: File does not exist: hdfs://n/a\n\tat x",
+        )
+        .unwrap();
+        let told = "a node could not fetch what it is to run: File does not exist: hdfs://n/a; submit again";
+        assert_eq!(gone, told);
+    }
 }

@@ -30,6 +30,24 @@ pub(crate) fn fault(words: &str) {
     assert!(output.status.success(), "scripts/cluster {words}: {told}");
 }
 
+/// Mends what a test has broken, also when it fails.
+pub(crate) struct Mend(pub(crate) &'static [&'static str]);
+
+impl Mend {
+    /// For what is broken here.
+    pub(crate) fn after(breaks: &[&str], mends: &'static [&'static str]) -> Self {
+        let mend = Self(mends);
+        breaks.iter().for_each(|words| fault(words));
+        mend
+    }
+}
+
+impl Drop for Mend {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|words| fault(words));
+    }
+}
+
 /// Runs one of Hadoop's commands; returns what it printed.
 pub(crate) fn hadoop(program: &str, args: &[&str]) -> Output {
     let run = Command::new(program).args(args).output();

@@ -7,19 +7,10 @@ use std::os::unix::fs::FileExt as _;
 use rustix::process::Signal;
 
 use super::app::{App, job, signal};
-use crate::cluster::{exclusive, fault, shared};
+use crate::cluster::{Mend, exclusive, fault, shared};
 use crate::kafka::Topic;
 use crate::process;
 use crate::produce::Writer;
-
-/// Mends what a test has broken, also when it fails.
-struct Mend(&'static [&'static str]);
-
-impl Drop for Mend {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|words| fault(words));
-    }
-}
 
 #[test]
 fn executors_lost_in_every_way_cost_no_record() {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::app::{App, job};
-use crate::cluster::{hadoop, named, shared};
+use crate::cluster::{Mend, exclusive, hadoop, named, shared};
 use crate::kafka::Topic;
 
 #[test]
@@ -18,6 +18,25 @@ fn what_can_never_run_is_refused_with_the_remedy() {
     refused("yarn.queue", "fast", 2, &["fast", "default"]);
     refused("executors.memory", "64G", 2, &["executors.memory", "maximum-allocation-mb"]);
     refused("driver.memory", "64G", 2, &["driver.memory", "maximum-allocation-mb"]);
+}
+
+/// Somebody has tidied the staging folder while the application waited for a container.
+#[test]
+fn a_binary_that_is_gone_before_a_node_has_it_is_named() {
+    let _alone = exclusive();
+    let topic = Topic::create("yarn-missing", 1);
+    let staging = format!("{}/user/root/missing-{}", named("SPINDLE_HDFS"), std::process::id());
+    // Nodes that do not call get no containers.
+    let paused = Mend::after(&["node 1 pause", "node 2 pause"], &["node 1 resume", "node 2 resume"]);
+    let mut app = App::submit(job(&topic.name).set("yarn.staging", &staging).set("yarn.attempts", "1"));
+    let removed = hadoop("hadoop", &["fs", "-rm", "-skipTrash", &format!("{staging}/bin/*/spindle")]);
+    assert!(removed.status.success(), "{removed:?}");
+    drop(paused);
+    assert_eq!(app.client.exit_code(), 1, "{}", app.client.seen);
+    let last = app.client.seen.log.last().unwrap();
+    let told = ["File does not exist", &format!("{staging}/bin/"), "submit again"];
+    assert!(told.iter().all(|part| last.contains(part)), "{last}");
+    hadoop("hadoop", &["fs", "-rm", "-r", "-skipTrash", &staging]);
 }
 
 /// Somebody has written into the staging folder: the content is no longer what its name says.
