@@ -34,6 +34,8 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
     private static final long STOPS_MS = 2_000;
     /** For the ResourceManager to answer when we are done: YARN's default until it forgets about us. */
     private static final long UNREGISTER_MS = 600_000;
+    /** Between signs of life in the staging folder, where a {@link Sweep} waits for days until it misses one. */
+    static final long STILL_NEEDED_MS = TimeUnit.HOURS.toMillis(6);
     private static final long TICK_MS = 250;
     private static final int POSTED_MAX = 64;
 
@@ -59,6 +61,7 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
     private long last_ping_ms;
     private long last_pong_ms;
     private long last_answer_ms;
+    private long last_needed_ms;
     private long rm_told_ms;
     private boolean rm_lost;
     /** Set once: the exit code. */
@@ -128,6 +131,7 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
         started_ms = clock.getAsLong();
         last_pong_ms = started_ms;
         last_ping_ms = started_ms;
+        last_needed_ms = started_ms;
         send(Protocol.line("hello", "v", Protocol.VERSION, "app", name.application, "app_dir", settings.app_dir,
                 "attempt", name.attempt,
                 "container", container, "host", variable("NM_HOST"), "log_dir", log_dir, "user", settings.user,
@@ -205,6 +209,10 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
         if (now - last_ping_ms >= PING_EVERY_MS) {
             last_ping_ms = now;
             send(Protocol.ping(++pings));
+        }
+        if (launcher != null && now - last_needed_ms >= STILL_NEEDED_MS) {
+            last_needed_ms = now;
+            launcher.stillNeeded();
         }
         boolean alive = !stdout_ended && driver_code == null;
         if (alive && !finishing && now - last_pong_ms >= SILENT_MS) {

@@ -6,7 +6,7 @@ import java.util.Set;
 
 /**
  * YARN as the shim sees it: the ResourceManager and the NodeManagers. {@link YarnCluster} is the real one; tests
- * play one. All but launch and stop are called by one thread, the {@link Heartbeat}.
+ * play one. All but launch, stop and stillNeeded are called by one thread, the {@link Heartbeat}.
  */
 interface Cluster {
     /** What registering tells. */
@@ -107,6 +107,9 @@ interface Cluster {
     void stop(Grant grant) throws Exception;
 
     void unregister(boolean succeeded, String diagnostics) throws IOException, TurnedAway;
+
+    /** Tells whoever sweeps the staging folder that this application needs what it has there. */
+    void stillNeeded() throws IOException;
 
     /** Deletes the application's directory. */
     void cleanUp() throws IOException;

@@ -5,7 +5,10 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
-/** Starts and stops processes in containers, several at a time, since a NodeManager may take its time to answer. */
+/**
+ * Starts and stops processes in containers, several at a time, since a NodeManager may take its time to answer; and
+ * tells the file system, which may as well, that the application's files are needed.
+ */
 final class Launcher {
     private static final int THREADS = 16;
 
@@ -51,6 +54,16 @@ final class Launcher {
                 cluster.stop(grant);
             } catch (Exception | LinkageError e) {
                 Log.say("stop of " + grant.container + " on " + grant.host + ": " + Log.cause(e));
+            }
+        });
+    }
+
+    void stillNeeded() {
+        pool.execute(() -> {
+            try {
+                cluster.stillNeeded();
+            } catch (Exception | LinkageError e) {
+                Log.say("staging: " + Log.cause(e));
             }
         });
     }

@@ -31,6 +31,8 @@ final class Settings {
     final String binary_sha256;
     final List<String> driver_args;
     final List<Resource> resources;
+    /** Folders in staging that it needs for as long as it runs: its own, and those that it shares. */
+    final List<String> needed;
     final int driver_memory_mb;
     final int executor_memory_mb;
     /** How long a full host is passed over while nothing else is given. */
@@ -52,6 +54,7 @@ final class Settings {
                     resource.number("size", 0, Long.MAX_VALUE), resource.number("mtime", 0, Long.MAX_VALUE),
                     resource.text("visibility")));
         }
+        needed = fields.texts("needed");
         driver_memory_mb = fields.integer("driver_memory_mb", 1, max);
         executor_memory_mb = fields.integer("executor_memory_mb", 1, max);
         spread_timeout_ms = fields.number("spread_timeout_ms", 0, max);
@@ -65,7 +68,7 @@ final class Settings {
 
     /** What {@link #parse} reads; memory as the scheduler rounds it. */
     static String write(String user, String app_dir, String binary_sha256, List<String> driver_args,
-            List<Resource> resources, int driver_memory_mb, int executor_memory_mb) {
+            List<Resource> resources, List<String> needed, int driver_memory_mb, int executor_memory_mb) {
         List<Map<String, Object>> files = new ArrayList<>();
         for (Resource resource : resources) {
             files.add(Json.object("name", resource.name, "url", resource.url, "size", resource.size,
@@ -73,7 +76,7 @@ final class Settings {
         }
         return Json.write(Json.object("v", Protocol.VERSION, "user", user, "app_dir", app_dir,
                 "binary_sha256", binary_sha256, "driver_args", driver_args, "resources", files,
-                "driver_memory_mb", driver_memory_mb, "executor_memory_mb", executor_memory_mb,
+                "needed", needed, "driver_memory_mb", driver_memory_mb, "executor_memory_mb", executor_memory_mb,
                 "spread_timeout_ms", 5000, "beat_asking_ms", 200, "beat_idle_ms", 1000));
     }
 }

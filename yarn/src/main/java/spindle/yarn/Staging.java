@@ -57,11 +57,14 @@ final class Staging {
         final Settings.Resource resource;
         final String sha256;
         final boolean reused;
+        /** The folder of this content; null for a file that stays where it is. */
+        final Path dir;
 
-        Kept(Settings.Resource resource, String sha256, boolean reused) {
+        Kept(Settings.Resource resource, String sha256, boolean reused, Path dir) {
             this.resource = resource;
             this.sha256 = sha256;
             this.reused = reused;
+            this.dir = dir;
         }
     }
 
@@ -71,7 +74,7 @@ final class Staging {
             Path path = new Path(given.path);
             FileSystem its = path.getFileSystem(conf);
             String sha256 = given.sha256 != null ? given.sha256 : sha256(its.open(path));
-            return new Kept(resource(name, its, its.getFileStatus(path), null), sha256, true);
+            return new Kept(resource(name, its, its.getFileStatus(path), null), sha256, true, null);
         }
         File local = new File(given.path);
         String sha256 = given.sha256 != null ? given.sha256 : sha256(new FileInputStream(local));
@@ -80,7 +83,7 @@ final class Staging {
         FileStatus there = statusOrNull(path);
         boolean reused = there != null;
         if (reused) {
-            touch(dir);
+            touch(fs, dir);
         } else {
             mkdirs(dir, OPEN_DIR);
             Path unfinished = new Path(dir, "." + name + "." + UUID.randomUUID());
@@ -95,7 +98,7 @@ final class Staging {
             throw new IOException(path + " has " + there.getLen() + " bytes, but " + local + " has "
                     + local.length() + ": delete the former and submit again");
         }
-        return new Kept(resource(name, fs, there, null), sha256, reused);
+        return new Kept(resource(name, fs, there, null), sha256, reused, dir);
     }
 
     Path appDir(String application) {
@@ -146,8 +149,8 @@ final class Staging {
         }
     }
 
-    /** The sweep goes by the time of the folder. */
-    private void touch(Path dir) {
+    /** Says that the folder is needed: the {@link Sweep} goes by its time. */
+    static void touch(FileSystem fs, Path dir) {
         try {
             fs.setTimes(dir, System.currentTimeMillis(), -1);
         } catch (IOException | UnsupportedOperationException e) {

@@ -242,8 +242,14 @@ final class Submitter {
         List<Settings.Resource> executors = results(for_executors);
         List<Settings.Resource> all = results(for_driver);
         executors.add(shared.binary.resource);
+        List<String> needed = new ArrayList<>();
+        for (Path folder : Arrays.asList(dir, shared.binary.dir, shared.jar.dir)) {
+            if (folder != null) {
+                needed.add(folder.toString());
+            }
+        }
         String settings = Settings.write(user, dir.toString(), shared.binary.sha256, wanted.driver_args, executors,
-                sizes.rounded(wanted.am.memory_mb), sizes.rounded(wanted.executor.memory_mb));
+                needed, sizes.rounded(wanted.am.memory_mb), sizes.rounded(wanted.executor.memory_mb));
         all.addAll(executors);
         all.add(shared.jar.resource);
         all.add(staging.write(dir, Settings.FILE, settings.getBytes("UTF-8")));

@@ -11,14 +11,19 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * Removes from a {@link Staging} what no application needs any more: folders of applications that were killed, whose
- * master could not clean up, and programs that were not submitted for long.
+ * master could not clean up, and programs that were not used for long.
+ *
+ * <p>An application that the ResourceManager does not know is not always one that has ended. It forgets the oldest,
+ * and all of them when it is restarted without recovery; but the folder may also be shared with another cluster,
+ * whose applications it never knew. Neither the number in an application's id (a ResourceManager takes a new one at
+ * each start) nor an address (several clusters may have the same) tells these apart. So every application's master
+ * touches what it needs, each {@link ApplicationMaster#STILL_NEEDED_MS}, and what was not touched for a week belongs
+ * to none that runs, wherever it ran. One that has waited longer than that for its first container is lost.
  */
 final class Sweep {
     private static final int APPS_MAX = 50;
-    private static final long UNKNOWN_KEPT_MS = TimeUnit.HOURS.toMillis(1);
+    private static final long UNKNOWN_KEPT_MS = TimeUnit.DAYS.toMillis(7);
     private static final long UNUSED_KEPT_MS = TimeUnit.DAYS.toMillis(30);
-    /** By how much clocks of submitting machines may differ. */
-    private static final long CLOCKS_MS = TimeUnit.DAYS.toMillis(1);
 
     /** What is known about an application. */
     enum Life { LIVE, ENDED, UNKNOWN }
@@ -38,32 +43,27 @@ final class Sweep {
 
     /** Sweeps, the oldest first; {@code used} are contents that stay in any case. */
     void run(Lives lives, Set<String> used) throws IOException {
-        long oldest_ms = now_ms;
         int asked = 0;
         for (FileStatus app : list("apps")) {
-            String name = app.getPath().getName();
-            boolean stays = ++asked > APPS_MAX || stays(lives.of(name), app);
-            if (stays) {
-                oldest_ms = Math.min(oldest_ms, app.getModificationTime());
-            } else {
+            if (++asked > APPS_MAX) {
+                break;
+            }
+            Life life = lives.of(app.getPath().getName());
+            if (life == Life.ENDED || life == Life.UNKNOWN && untouched(app, UNKNOWN_KEPT_MS)) {
                 remove(app);
             }
         }
-        // A submit touches what it uses before it makes its application's folder: what was touched before the
-        // oldest of those is used by none of them, however long they run.
-        long unused_ms = Math.min(now_ms - UNUSED_KEPT_MS, oldest_ms - CLOCKS_MS);
         for (String kind : Arrays.asList("bin", "lib")) {
             for (FileStatus content : list(kind)) {
-                if (content.getModificationTime() < unused_ms && !used.contains(content.getPath().getName())) {
+                if (untouched(content, UNUSED_KEPT_MS) && !used.contains(content.getPath().getName())) {
                     remove(content);
                 }
             }
         }
     }
 
-    private boolean stays(Life life, FileStatus app) {
-        boolean young = now_ms - app.getModificationTime() < UNKNOWN_KEPT_MS;
-        return life == Life.LIVE || life == Life.UNKNOWN && young;
+    private boolean untouched(FileStatus folder, long ms) {
+        return now_ms - folder.getModificationTime() >= ms;
     }
 
     private FileStatus[] list(String kind) throws IOException {

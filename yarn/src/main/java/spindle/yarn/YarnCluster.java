@@ -187,6 +187,14 @@ final class YarnCluster implements Cluster {
     }
 
     @Override
+    public void stillNeeded() throws IOException {
+        for (String folder : settings.needed) {
+            Path dir = new Path(folder);
+            Staging.touch(dir.getFileSystem(conf), dir);
+        }
+    }
+
+    @Override
     public void cleanUp() throws IOException {
         Path dir = new Path(settings.app_dir);
         dir.getFileSystem(conf).delete(dir, true);

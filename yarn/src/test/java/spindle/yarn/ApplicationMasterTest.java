@@ -262,6 +262,17 @@ class ApplicationMasterTest {
         assertNotUnregistered();
     }
 
+    @Test
+    void the_staging_folder_is_told_from_time_to_time_that_its_files_are_needed() throws Exception {
+        // A driver that says nothing for so long is given up as well, but not before.
+        int code = run(READY + "reach registered; expect never\n", () -> {
+            awaitFile("registered");
+            pass(ApplicationMaster.STILL_NEEDED_MS);
+        });
+        assertEquals(ExitCode.DRIVER_SILENT, code);
+        assertEquals(Collections.singletonList("still needed"), sorted("still"));
+    }
+
     /** What a test does while the driver runs. */
     private interface Meanwhile {
         void act() throws Exception;
@@ -282,7 +293,7 @@ class ApplicationMasterTest {
         String actual = Staging.sha256(Files.newInputStream(program));
         String hash = sha256 == null ? actual : String.join("", Collections.nCopies(64, sha256));
         Settings settings = Settings.parse(Settings.write("someone", "hdfs://n/app", hash,
-                Collections.singletonList("--more"), Collections.emptyList(), 448, 256)
+                Collections.singletonList("--more"), Collections.emptyList(), Collections.emptyList(), 448, 256)
                 .replaceAll("\"beat_\\w+\":\\d+,\"beat_\\w+\":\\d+", "\"beat_asking_ms\":10,\"beat_idle_ms\":" + beat_idle_ms));
         Map<String, String> env = new HashMap<>();
         env.put("CONTAINER_ID", "container_e01_17_0001_02_000001");

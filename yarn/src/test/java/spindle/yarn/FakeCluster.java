@@ -81,6 +81,11 @@ final class FakeCluster implements Cluster {
     }
 
     @Override
+    public void stillNeeded() {
+        calls.add("still needed");
+    }
+
+    @Override
     public void cleanUp() {
         calls.add("clean up");
     }

@@ -52,10 +52,10 @@ class NamesTest {
     void settings_come_back_as_they_were() throws Malformed {
         Settings.Resource file = new Settings.Resource("a", "hdfs://n/a b", 5, 1700000000000L, "PUBLIC");
         String written = Settings.write("u", "hdfs://n/x", "abc", Arrays.asList("--follow-ms", "60000"),
-                Collections.singletonList(file), 448, 256);
+                Collections.singletonList(file), Arrays.asList("hdfs://n/x", "hdfs://n/y"), 448, 256);
         Settings read = Settings.parse(written);
         assertEquals(written, Settings.write(read.user, read.app_dir, read.binary_sha256, read.driver_args,
-                read.resources, read.driver_memory_mb, read.executor_memory_mb));
+                read.resources, read.needed, read.driver_memory_mb, read.executor_memory_mb));
         assertEquals(Arrays.asList(5000L, 200L, 1000L),
                 Arrays.asList(read.spread_timeout_ms, read.beat_asking_ms, read.beat_idle_ms));
         assertEquals("am.json.v is 2, not from 1 to 1",

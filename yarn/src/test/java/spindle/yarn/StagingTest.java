@@ -128,8 +128,8 @@ class StagingTest {
         long now = System.currentTimeMillis();
         for (String app : Arrays.asList("live", "ended", "unknown-young", "unknown-old")) {
             Files.createDirectories(root.resolve("apps/" + app));
+            age(root.resolve("apps/" + app), app.endsWith("young") ? 6 * DAY_MS : app.equals("ended") ? 0 : 8 * DAY_MS);
         }
-        age(root.resolve("apps/unknown-old"), 2 * HOUR_MS);
         for (String sha : Arrays.asList("used", "young", "old")) {
             Files.createDirectories(root.resolve("bin/" + sha));
             age(root.resolve("bin/" + sha), sha.equals("young") ? 29 * DAY_MS : 31 * DAY_MS);
@@ -140,15 +140,20 @@ class StagingTest {
     }
 
     @Test
-    void the_sweep_leaves_what_an_old_application_may_still_run() throws Exception {
-        Files.createDirectories(root.resolve("apps/live"));
-        age(root.resolve("apps/live"), 100 * DAY_MS);
-        for (int days : new int[] {99, 100, 102}) {
-            Files.createDirectories(root.resolve("lib/" + days));
-            age(root.resolve("lib/" + days), days * DAY_MS);
+    void the_sweep_leaves_what_an_application_of_another_cluster_says_that_it_needs() throws Exception {
+        Staging.Kept program = keep("null");
+        org.apache.hadoop.fs.Path app = staging.appDir("unknown_1_0001");
+        staging.makeAppDir(app);
+        for (org.apache.hadoop.fs.Path needed : Arrays.asList(app, program.dir)) {
+            age(java.nio.file.Paths.get(needed.toUri().getPath()), 100 * DAY_MS);
+            Staging.touch(staging.fs, needed);
         }
-        sweep(System.currentTimeMillis());
-        assertEquals(Arrays.asList("100", "99"), names(root.resolve("lib")));
+        sweep(System.currentTimeMillis() + 6 * DAY_MS);
+        assertEquals(Collections.singletonList("unknown_1_0001"), names(root.resolve("apps")));
+        assertEquals(Collections.singletonList(SHA), names(root.resolve("bin")));
+        sweep(System.currentTimeMillis() + 31 * DAY_MS);
+        assertEquals(Collections.emptyList(), names(root.resolve("apps")));
+        assertEquals(Collections.emptyList(), names(root.resolve("bin")));
     }
 
     @Test
