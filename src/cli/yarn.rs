@@ -20,8 +20,6 @@ use crate::yarn::{self, Application, FinalStatus, JavaError, Progress, ResourceM
 
 /// How long the last cut, print and commit may take after a signal.
 const STOP: Duration = Duration::from_secs(5);
-/// A client that has not asked for windows for so long is gone.
-pub(super) const CLIENT_GONE_MS: u64 = 60_000;
 
 /// YARN's `ContainerExitStatus.INVALID`: it came to nothing before a process was started.
 const NOT_LAUNCHED: &str = "-1000";

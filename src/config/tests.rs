@@ -94,6 +94,7 @@ fn defaults_are_those_of_the_documentation() {
       tags: []
       attempts: 2
       attempts_window: 1h
+      client_timeout: 60s
       priority: 0
       label: ''
       exclude_nodes: []
@@ -169,6 +170,11 @@ fn missing_names_are_asked_for() {
     let missing = |text: &str| load(text, &Layers::default()).unwrap_err();
     insta::assert_snapshot!(missing("top: 1"), @"job.yaml:1:1: name: missing; give the job a name, as in TweetsApp");
     insta::assert_snapshot!(missing("name: T\nsource:\n  brokers: [b]\n  topics: [t]\n"), @"job.yaml:2:1: source.group: missing; name the consumer group, as in tweets_group");
+}
+
+#[test]
+fn a_client_that_asks_every_ten_seconds_is_given_more() {
+    insta::assert_snapshot!(error("yarn: {client_timeout: 14s}"), @"job.yaml:3:24: yarn.client_timeout: 14s is too short; at least 15s");
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct Yarn {
     pub attempts: u32,
     /// Failures older than this do not count against `attempts`.
     pub attempts_window: Timespan,
+    /// A client in client mode that has not asked for windows for so long is gone, and the job stops without it.
+    pub client_timeout: Timespan,
     /// Priority within the queue.
     pub priority: i32,
     /// Node label expression; empty: the queue's default.
@@ -42,6 +44,7 @@ impl Default for Yarn {
             tags: Vec::new(),
             attempts: 2,
             attempts_window: Timespan::from_secs(3_600),
+            client_timeout: Timespan::from_secs(60),
             priority: 0,
             label: String::new(),
             exclude_nodes: Vec::new(),
@@ -51,6 +54,8 @@ impl Default for Yarn {
 }
 
 const ATTEMPTS_MAX: u32 = 1_000;
+/// Where windows are rare, a client asks every ten seconds.
+const CLIENT_TIMEOUT_MIN: Timespan = Timespan::from_secs(15);
 
 impl Yarn {
     /// The staging directory of `user`.
@@ -66,6 +71,10 @@ impl Yarn {
         if !(1..=ATTEMPTS_MAX).contains(&self.attempts) {
             let message = format!("{} is out of range; 1 to {ATTEMPTS_MAX}", self.attempts);
             return Err(Problem::value(at.key("attempts"), message));
+        }
+        if self.client_timeout < CLIENT_TIMEOUT_MIN {
+            let message = format!("{} is too short; at least {CLIENT_TIMEOUT_MIN}", self.client_timeout);
+            return Err(Problem::value(at.key("client_timeout"), message));
         }
         for (key, entries) in [("tags", &self.tags), ("exclude_nodes", &self.exclude_nodes)] {
             if let Some(empty) = entries.iter().position(String::is_empty) {

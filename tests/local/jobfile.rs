@@ -192,7 +192,7 @@ const KEYS: &str = "
     checkpoint checkpoint.path checkpoint.wait checkpoint.give_up
     executors executors.instances executors.memory executors.cores executors.timeout executors.straggler
     driver driver.memory driver.cores driver.port
-    yarn yarn.queue yarn.tags yarn.attempts yarn.attempts_window yarn.priority yarn.label yarn.exclude_nodes
+    yarn yarn.queue yarn.tags yarn.attempts yarn.attempts_window yarn.client_timeout yarn.priority yarn.label yarn.exclude_nodes
     yarn.staging
     http http.bind http.port
     log log.level log.format

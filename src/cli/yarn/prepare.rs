@@ -7,7 +7,6 @@ use std::path::Path;
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
-use super::CLIENT_GONE_MS;
 use crate::cli::Usage;
 use crate::cli::submit::{DeployMode, Submission};
 use crate::config::{Checkpoint, CheckpointAt, Job};
@@ -53,7 +52,7 @@ pub(super) fn submission(
         driver_args.extend(["--env-file".to_owned(), "env.json".to_owned()]);
     }
     if deploy_mode == DeployMode::Client && !planned.keep {
-        driver_args.extend(["--follow-ms".to_owned(), CLIENT_GONE_MS.to_string()]);
+        driver_args.extend(["--follow-ms".to_owned(), job.yarn.client_timeout.ms().to_string()]);
     }
     if let Some(from) = &planned.from {
         driver_args.extend(["--from".to_owned(), from.to_string()]);

@@ -56,7 +56,6 @@ fn a_job_prints_here_runs_there_and_leaves_nothing_behind() {
     let clock = Clock::start();
     let stopped = app.spindle("stop", &[]);
     assert!(stopped.status.success(), "{stopped:?}");
-    // Two commands of Hadoop's are part of it: one reads the secret.
     assert!(clock.monotonic().as_secs() < STOP_S, "{:?}", clock.monotonic());
     assert_eq!(app.client.exit_code(), 0, "{}", app.client.seen);
     assert_eq!(app.client.seen.total(), writer.flush(), "the last window is whole");
@@ -137,6 +136,33 @@ fn ctrl_c_at_the_client_stops_the_job_gracefully() {
     assert!(app.processes().is_empty(), "{:?}", app.processes());
 }
 
+/// Windows are for the client; when it is gone, nobody wants them, unless it said so.
+#[test]
+fn a_client_that_is_killed_takes_its_job_along_unless_the_job_is_to_be_kept() {
+    let _cluster = shared();
+    let topic = Topic::create("yarn-client-gone", 2);
+    let mut writer = Writer::new(&crate::kafka::brokers(), &topic.name);
+    let job = || job(&topic.name).set("yarn.client_timeout", "15s");
+    let mut left = App::submit(job());
+    let mut kept = App::submit(job().arg("--keep").set("name", "kept").set("source.group", &topic.name));
+    writer.numbered(0, 100);
+    let total = writer.flush();
+    for app in [&mut kept, &mut left] {
+        app.client.until_total(total);
+        app.client.signal(Signal::KILL);
+    }
+    let told = |app: &App| printed(&app.spindle("status", &[]));
+    assert!(told(&left).contains("RUNNING"), "{}", told(&left));
+    process::until("the end of the job without a client", REPAIR, || told(&left).contains("FINISHED"));
+    let ended = printed(&hadoop("yarn", &["application", "-status", &left.id]));
+    assert!(ended.contains("Final-State : SUCCEEDED"), "{ended}");
+    assert_eq!(committed(&format!("group-of-{}", topic.name), &topic.name, 2), [100, 0], "its last cut");
+    let status = kept.until("a window", |status| status.window.is_some());
+    assert_eq!(status.attention, Vec::<String>::new());
+    let stopped = kept.spindle("stop", &[]);
+    assert!(stopped.status.success(), "{stopped:?}");
+}
+
 #[test]
 fn a_job_in_cluster_mode_is_named_watched_scaled_and_killed_from_outside() {
     let _cluster = shared();
@@ -151,6 +177,13 @@ fn a_job_in_cluster_mode_is_named_watched_scaled_and_killed_from_outside() {
         Command::new(env!("CARGO_BIN_EXE_spindle")).args(["scale", &topic.name, "3"]).output().unwrap();
     assert!(scaled.status.success(), "{scaled:?}");
     app.until_executors(3);
+    // Reading is open, orders are not.
+    let mut other = Command::new(env!("CARGO_BIN_EXE_spindle"));
+    let other = other.args(["scale", &app.id, "2"]).env("HADOOP_USER_NAME", "somebody").output().unwrap();
+    let told = String::from_utf8_lossy(&other.stderr);
+    assert_eq!(other.status.code(), Some(1), "{told}");
+    assert!(told.contains("only root may stop or scale this job: read hdfs://"), "{told}");
+    assert!(told.contains("/secret: ") && told.contains("Permission denied"), "{told}");
     let killed = app.spindle("kill", &[]);
     assert!(killed.status.success(), "{killed:?}");
     assert_eq!(attached.exit_code(), 3, "{}", attached.seen);
