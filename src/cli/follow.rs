@@ -115,7 +115,9 @@ impl Follower {
                     if app.is_over() {
                         return Event::Over(app);
                     }
-                    app.drivers().iter().for_each(|url| self.read(url, Some(id), tell));
+                    for url in app.drivers() {
+                        self.read(&url, Some(id), tell);
+                    }
                 }
                 Err(error @ RmError::Unreachable { .. }) if clock.monotonic() - answered < RM_GONE => {
                     tracing::debug!(%error, "asked again");
@@ -130,9 +132,7 @@ impl Follower {
         let clock = Clock::start();
         let mut answered = Duration::ZERO;
         while clock.monotonic() - answered < DRIVER_GONE {
-            self.read(url, None, tell);
-            if self.began {
-                self.began = false;
+            if self.read(url, None, tell) {
                 answered = clock.monotonic();
             }
             thread::park_timeout(POLL);
@@ -140,16 +140,19 @@ impl Follower {
         Event::Lost(format!("{url} answers no more"))
     }
 
-    /// Prints windows for as long as the driver at `url` answers, and is that of application `id`.
-    fn read(&mut self, url: &str, id: Option<&str>, tell: &Sender<Event>) {
+    /// Prints windows for as long as the driver at `url` answers, and is that of application `id`; returns whether it
+    /// has answered.
+    fn read(&mut self, url: &str, id: Option<&str>, tell: &Sender<Event>) -> bool {
+        let mut answered = false;
         let wait = if self.windows { WAIT } else { Duration::ZERO };
         while let Ok(printed) = client::get_windows(url, self.after_ms, wait, self.windows) {
             if id.is_some_and(|id| id != printed.app) {
-                return;
+                break;
             }
+            answered = true;
             *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
             if !self.windows {
-                return;
+                break;
             }
             if let Err(error) = self.print(&printed, tell) {
                 tracing::warn!(%error, "stdout is closed");
@@ -157,6 +160,7 @@ impl Follower {
                 let _ = tell.send(Event::StdoutClosed);
             }
         }
+        answered
     }
 
     fn print(&mut self, printed: &Printed, tell: &Sender<Event>) -> io::Result<()> {

@@ -166,6 +166,32 @@ mod tests {
         assert_eq!(began.elapsed(), Duration::from_secs(9));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn only_who_wants_every_window_follows_and_each_time_anew() {
+        let feed = Feed::new();
+        feed.after(0, Duration::ZERO).await;
+        assert_eq!(feed.followed(), None);
+        feed.follow(0, Duration::ZERO).await;
+        assert_eq!(feed.followed(), Some(time::Instant::now()));
+        time::advance(Duration::from_secs(5)).await;
+        feed.follow(0, Duration::ZERO).await;
+        assert_eq!(feed.followed(), Some(time::Instant::now()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_is_delivered_with_the_newest_window_only() {
+        let feed = Feed::new();
+        feed.add(window(1, 1));
+        feed.follow(0, Duration::ZERO).await;
+        (2..=3).for_each(|end_ms| feed.add(window(end_ms, 1)));
+        let began = time::Instant::now();
+        feed.delivered(Duration::from_secs(9)).await;
+        assert_eq!(began.elapsed(), Duration::from_secs(9), "he has seen the first only");
+        feed.follow(1, Duration::ZERO).await;
+        feed.delivered(Duration::from_secs(9)).await;
+        assert_eq!(began.elapsed(), Duration::from_secs(9));
+    }
+
     #[tokio::test]
     async fn what_is_kept_is_bounded_and_a_gap_is_told() {
         let feed = Feed::new();
@@ -177,5 +203,7 @@ mod tests {
         feed.add(window(all + 1, BYTES_MAX));
         feed.add(window(all + 2, BYTES_MAX));
         assert_eq!(ends(&feed, 0).await, (vec![all + 2], true), "the newest is kept whatever its size");
+        (3..=4).for_each(|more| feed.add(window(all + more, 1)));
+        assert_eq!(ends(&feed, 0).await.0, [all + 3, all + 4], "what went takes no room");
     }
 }

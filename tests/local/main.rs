@@ -27,6 +27,7 @@ mod strangers;
 mod keys;
 mod demo;
 mod shim;
+mod follow;
 
 use std::path::Path;
 

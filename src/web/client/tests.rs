@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use tokio::task::spawn_blocking;
 
@@ -51,16 +51,42 @@ async fn orders_reach_the_driver_and_its_answers_come_back() {
     assert_eq!(intruder, format!("ask http://{addr}/api/stop: refused (403): the token is not this job's"));
 }
 
-/// Answers one request with these bytes.
-fn stranger(answer: &'static str) -> String {
+/// Answers one request with these bytes; the thread ends with the request's first line.
+fn listen(answer: &'static str) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
+    let listening = thread::spawn(move || {
         let (mut client, _) = listener.accept().unwrap();
-        let _ = client.read(&mut [0; 4_096]).unwrap();
+        let mut head = [0; 4_096];
+        let read = client.read(&mut head).unwrap();
         client.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8_lossy(&head[..read]).lines().next().unwrap_or_default().to_owned()
     });
-    url
+    (url, listening)
+}
+
+fn ok(body: &str) -> &'static str {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).leak()
+}
+
+fn stranger(answer: &'static str) -> String {
+    listen(answer).0
+}
+
+#[test]
+fn a_wait_fits_into_one_request() {
+    let (url, listening) = listen(ok(r#"{"app":"a","attempt":1,"windows":[],"missed":false}"#));
+    get_windows(&url, -1, Duration::from_secs(3_600), false).unwrap();
+    let asked = listening.join().unwrap();
+    assert_eq!(asked, "GET /api/windows?after=-1&wait_ms=10000&follow=false HTTP/1.1");
+}
+
+#[test]
+fn an_order_that_nobody_accepts_is_not_given() {
+    for answer in ["{}", "{\"accepted\": false}"] {
+        let error = stop(&stranger(ok(answer)), &Token::of(&TOKEN), Duration::ZERO).unwrap_err();
+        assert!(matches!(error, ClientError::NotSpindle { .. }), "{error}");
+    }
 }
 
 #[test]

@@ -57,6 +57,65 @@ fn a_standby_is_passed_over() {
 }
 
 #[test]
+fn whichever_is_in_charge_is_asked_and_told() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (standby, _one) = play(vec![(200, "This is standby RM. The redirect url is: /x"), (307, "")]);
+    let (active, playing) = play(vec![(200, RUNNING), (202, "{}")]);
+    let rm = ResourceManager::at(vec![format!("http://{closed}"), standby, active]);
+    assert_eq!(rm.application("application_1_2").unwrap().user, "ann");
+    rm.kill("application_1_2", "ann").unwrap();
+    assert_eq!(playing.join().unwrap().len(), 2);
+}
+
+#[test]
+fn when_none_is_in_charge_all_are_named() {
+    let (first, _one) = play(vec![(307, "")]);
+    let (second, _two) = play(vec![(200, "This is standby RM. The redirect url is: /x")]);
+    let error = ResourceManager::at(vec![first.clone(), second.clone()]).applications().unwrap_err();
+    assert!(matches!(error, RmError::Unreachable { .. }), "{error}");
+    let told = format!("ask the ResourceManager at {first}, {second}: it is on standby");
+    assert!(error.to_string().starts_with(&told), "{error}");
+}
+
+#[test]
+fn the_list_is_of_our_applications_that_are_not_over_by_their_age() {
+    let both = r#"{"apps":{"app":[
+        {"id":"b","name":"n","user":"u","queue":"q","state":"ACCEPTED","finalStatus":"UNDEFINED","startedTime":9},
+        {"id":"a","name":"n","user":"u","queue":"q","state":"RUNNING","finalStatus":"UNDEFINED","startedTime":8}]}}"#;
+    let (address, playing) = play(vec![(200, both)]);
+    let apps = ResourceManager::at(vec![address]).applications().unwrap();
+    assert_eq!(apps.iter().map(|app| app.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    let path = "apps?states=NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING&applicationTypes=SPINDLE";
+    assert_eq!(playing.join().unwrap(), [format!("GET /ws/v1/cluster/{path} HTTP/1.1")]);
+}
+
+#[test]
+fn only_what_runs_has_a_driver_and_only_where_yarn_knows_one() {
+    let app = |state: &str, rpc: &str, tracking: &str| -> Application {
+        let app = format!(
+            r#"{{"id":"a","name":"n","user":"u","queue":"q","state":"{state}","finalStatus":"NEWER","startedTime":9,
+                "amRPCAddress":"{rpc}","trackingUrl":"{tracking}","diagnostics":"\n  why \n\tat java"}}"#
+        );
+        serde_json::from_str(&app).unwrap()
+    };
+    for (state, over) in [
+        ("NEW", false),
+        ("NEW_SAVING", false),
+        ("SUBMITTED", false),
+        ("ACCEPTED", false),
+        ("FINISHED", true),
+        ("FAILED", true),
+        ("KILLED", true),
+    ] {
+        let app = app(state, "h:1", "http://p/");
+        assert_eq!((app.is_over(), app.drivers()), (over, vec![]), "{state}");
+    }
+    let unknown = app("RUNNING", "N/A:0", "UNASSIGNED");
+    assert_eq!((unknown.drivers(), unknown.final_status), (vec![], FinalStatus::Other));
+    assert_eq!(unknown.why(), Some("why"));
+}
+
+#[test]
 fn a_kill_names_the_user_and_a_refusal_its_reason() {
     let no =
         r#"{"RemoteException":{"exception":"X","message":"User bob cannot\n\tat java","javaClassName":"x"}}"#;
