@@ -136,6 +136,28 @@ fn ctrl_c_at_the_client_stops_the_job_gracefully() {
     assert!(app.processes().is_empty(), "{:?}", app.processes());
 }
 
+#[test]
+fn a_job_in_cluster_mode_can_be_waited_for_and_is_killed_with_its_client_when_so_wished() {
+    let _cluster = shared();
+    let topic = Topic::create("yarn-wait", 1);
+    let waited = |more: &str| {
+        App::submit(
+            job(&topic.name).arg("--deploy-mode").arg("cluster").arg("--wait").arg(more).set("name", more),
+        )
+    };
+    let (mut stopped, mut killed) = (waited("--verbose"), waited("--kill-on-exit"));
+    for app in [&stopped, &killed] {
+        app.until("a window", |status| status.window.is_some());
+    }
+    stopped.stop();
+    killed.client.signal(Signal::TERM);
+    assert_eq!(killed.client.exit_code(), 3, "{}", killed.client.seen);
+    for app in [stopped, killed] {
+        let seen = &app.client.seen;
+        assert!(seen.windows.is_empty() && seen.lines.is_empty(), "windows are not for it: {seen}");
+    }
+}
+
 /// Windows are for the client; when it is gone, nobody wants them, unless it said so.
 #[test]
 fn a_client_that_is_killed_takes_its_job_along_unless_the_job_is_to_be_kept() {
