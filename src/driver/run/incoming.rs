@@ -11,6 +11,7 @@ use crate::driver::setup::{Command, Ended, Note};
 use crate::driver::state::{Input, Outcome, Resumed};
 use crate::ids::Millis;
 use crate::launch::LaunchEvent;
+use crate::metrics::ExitClass;
 use crate::sink::ConsoleEvent;
 use crate::wire::message::{ToDriver, ToExecutor};
 
@@ -44,7 +45,7 @@ impl Driver {
             }
             LaunchEvent::Exited { slot, generation, class, how, host } => {
                 self.observer.exited(class, &how);
-                if let Some(host) = host {
+                if let Some(host) = host.filter(|_| class != ExitClass::Preempted) {
                     self.launcher.failed_on(slot, host);
                 }
                 self.step(Input::Exited { slot, generation, how, to_blame: class.is_to_blame() })
