@@ -16,7 +16,7 @@ use crate::ids::{Millis, Partition, Position};
 use crate::store::{Kind as StoreKind, Store, StoreError};
 
 /// Longest base or log read, bytes.
-const FILE_BYTES_MAX: u64 = 8 << 30;
+pub(super) const FILE_BYTES_MAX: u64 = 8 << 30;
 /// Enough for the head of a log.
 const HEAD_BYTES_MAX: u64 = 16 << 10;
 
@@ -91,7 +91,7 @@ pub(super) async fn recover(
     };
     let limits = limits(store, attempts).await?;
     for attempt in attempts.iter().filter(|attempt| attempt.epoch >= identity.epoch) {
-        let limit = limits.range(attempt.epoch + 1..).map(|(_, after)| *after).min().unwrap_or(u64::MAX);
+        let limit = limits.of(attempt.epoch);
         for log in &attempt.logs {
             if attempt.epoch == identity.epoch && log.number < identity.number {
                 continue;
@@ -105,12 +105,12 @@ pub(super) async fn recover(
             let this = Identity { epoch: attempt.epoch, number: log.number };
             report.logs += 1;
             report.bytes += bytes.len() as u64;
-            if !replay.log(&bytes, this, limit, &path, &mut report)? {
-                return Ok((Some(replay.finish(seed)?), report));
+            if !replay.log(&bytes, this, limit, &path, &mut report, &mut |_, _| {})? {
+                return Ok((Some(replay.finish(seed)), report));
             }
         }
     }
-    Ok((Some(replay.finish(seed)?), report))
+    Ok((Some(replay.finish(seed)), report))
 }
 
 /// The newest base that can be read. That all are damaged is an error: starting from nothing is for people to order.
@@ -145,8 +145,17 @@ async fn newest_base(
     }
 }
 
-/// After which slide each attempt went on.
-async fn limits(store: &Store, attempts: &[AttemptDir]) -> Result<BTreeMap<u64, u64>, StoreError> {
+/// After which slide each attempt went on: what earlier ones hold beyond that is no history.
+pub(super) struct Limits(BTreeMap<u64, u64>);
+
+impl Limits {
+    /// The last slide of this attempt that a later one went on from.
+    pub(super) fn of(&self, epoch: u64) -> u64 {
+        self.0.range(epoch + 1..).map(|(_, after)| *after).min().unwrap_or(u64::MAX)
+    }
+}
+
+pub(super) async fn limits(store: &Store, attempts: &[AttemptDir]) -> Result<Limits, StoreError> {
     let mut limits = BTreeMap::new();
     for attempt in attempts {
         for log in &attempt.logs {
@@ -158,24 +167,26 @@ async fn limits(store: &Store, attempts: &[AttemptDir]) -> Result<BTreeMap<u64, 
             }
         }
     }
-    Ok(limits)
+    Ok(Limits(limits))
 }
 
 /// A base with the slides after it being added.
 #[derive(Debug)]
-struct Replay {
+pub(super) struct Replay {
     base: BaseHead,
-    restore: Restore,
+    pub(super) restore: Restore,
     positions: BTreeMap<Partition, Position>,
     end_ms: Option<Millis>,
     whole: u64,
     attempt: u32,
-    slide: u64,
-    length_ms: Millis,
+    /// Number of the last slide.
+    pub(super) slide: u64,
+    /// Length of the window, as of the last log's head.
+    pub(super) length_ms: Millis,
 }
 
 impl Replay {
-    fn new(head: BaseHead, restore: Restore) -> Self {
+    pub(super) fn new(head: BaseHead, restore: Restore) -> Self {
         Self {
             restore,
             positions: head.positions.iter().cloned().collect(),
@@ -188,14 +199,16 @@ impl Replay {
         }
     }
 
-    /// Adds a log's slides up to number `limit`. False if one is missing: what comes after it cannot be added.
-    fn log(
+    /// Adds a log's slides up to number `limit` and shows each to `seen` with the window as it is then. False if one
+    /// is missing: what comes after it cannot be added.
+    pub(super) fn log(
         &mut self,
         bytes: &[u8],
         identity: Identity,
         limit: u64,
         path: &str,
         report: &mut Report,
+        seen: &mut impl FnMut(&mut Self, &Slide),
     ) -> Result<bool, OpenError> {
         let mut frames = Frames::new(bytes, identity);
         match head::read::<LogHead>(&mut frames, identity) {
@@ -230,13 +243,14 @@ impl Replay {
                 let reason = format!("slide {} follows slide {}", frame.number, self.slide);
                 report.corrupt.push(corrupt(self.slide, at, reason));
                 return Ok(false);
-            } else if let Err(error) = self.add(slide) {
+            } else if let Err(error) = self.add(&slide) {
                 let reason = format!("slide {}: {error}", frame.number);
                 report.corrupt.push(corrupt(self.slide, at, reason));
                 return Ok(false);
             } else {
                 self.slide = frame.number;
                 report.slides += 1;
+                seen(self, &slide);
             }
             at = frame.payload.as_ptr() as usize - bytes.as_ptr() as usize + frame.payload.len();
         }
@@ -252,41 +266,36 @@ impl Replay {
         Ok(true)
     }
 
-    fn add(&mut self, slide: Slide) -> Result<(), Malformed> {
+    fn add(&mut self, slide: &Slide) -> Result<(), Malformed> {
         if self.end_ms.is_some_and(|last| slide.end_ms <= last) {
             return Err(Malformed("its end is not later than the one before"));
         }
         self.restore.expire(slide.expired_ms);
         self.restore.name(&slide.keys)?;
-        for (end_ms, bucket) in slide.counts {
-            self.restore.bucket(end_ms, bucket)?;
+        for (end_ms, bucket) in &slide.counts {
+            self.restore.bucket(*end_ms, bucket.clone())?;
         }
-        self.positions.extend(slide.ranges.into_iter().map(|(partition, _, until)| (partition, until)));
+        let untils = slide.ranges.iter().map(|(partition, _, until)| (partition.clone(), *until));
+        self.positions.extend(untils);
         self.end_ms = Some(slide.end_ms);
         self.whole = slide.marks.whole;
         self.attempt = slide.attempt;
         Ok(())
     }
 
-    fn finish(mut self, seed: u64) -> Result<Recovered, OpenError> {
+    fn finish(mut self, seed: u64) -> Recovered {
         if let Some(end_ms) = self.end_ms {
             self.restore.expire(end_ms - self.length_ms);
         }
-        let path = "the checkpoint".to_owned();
-        let unusable = |error: Malformed| Unreadable::Damaged(error.to_string());
-        let ring = self
-            .restore
-            .finish(seed)
-            .map_err(|error| OpenError::Unreadable { path, error: unusable(error) })?;
         let slides = (self.length_ms / self.base.fingerprint.slide_ms.max(1)).max(0).unsigned_abs();
-        Ok(Recovered {
-            ring,
+        Recovered {
+            ring: self.restore.finish(seed),
             end_ms: self.end_ms,
             whole: self.whole.min(slides),
             attempt: self.attempt,
             positions: self.positions.into_iter().collect(),
             slide: self.slide,
             base: self.base,
-        })
+        }
     }
 }

@@ -90,8 +90,7 @@ impl FileContent {
 
 fn of_base(bytes: &[u8], identity: Identity, ids_max: usize) -> Result<FileContent, Unreadable> {
     let (head, restore) = base::decode(bytes, identity, ids_max)?;
-    let ring = restore.finish(0).map_err(|error| Unreadable::Damaged(error.to_string()))?;
-    let (slides, keys, records) = (ring.slides(), ring.distinct(), ring.total());
+    let (slides, keys, records) = (restore.slides(), restore.distinct(), restore.total());
     Ok(FileContent::Base { head: Box::new(head), slides, keys, records })
 }
 

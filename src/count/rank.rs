@@ -3,12 +3,12 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::dictionary::{Dictionary, KeyId};
+use super::dictionary::KeyId;
 use super::window::RankedKey;
 
 /// The first `limit` keys by count descending, then the null key, then key bytes ascending. `totals` is indexed
-/// by key number; keys with total 0 are not in the window.
-pub fn top(totals: &[u64], dictionary: &Dictionary, limit: usize) -> Vec<RankedKey> {
+/// by key number; keys with total 0 are not in the window. `key` tells a number's bytes, `None` for the null key.
+pub fn top<'k>(totals: &[u64], key: impl Fn(KeyId) -> Option<&'k [u8]>, limit: usize) -> Vec<RankedKey> {
     if limit == 0 {
         return Vec::new();
     }
@@ -19,7 +19,7 @@ pub fn top(totals: &[u64], dictionary: &Dictionary, limit: usize) -> Vec<RankedK
         let list = if total == least { &mut ties } else { &mut chosen };
         list.push(id as KeyId);
     }
-    let by_key = |a: &KeyId, b: &KeyId| dictionary.key(*a).cmp(&dictionary.key(*b));
+    let by_key = |a: &KeyId, b: &KeyId| key(*a).cmp(&key(*b));
     let places = limit - chosen.len();
     if ties.len() > places {
         if places > 0 {
@@ -32,8 +32,7 @@ pub fn top(totals: &[u64], dictionary: &Dictionary, limit: usize) -> Vec<RankedK
         let by_count: Ordering = totals[*b as usize].cmp(&totals[*a as usize]);
         by_count.then_with(|| by_key(a, b))
     });
-    let ranked =
-        |id: KeyId| RankedKey { key: dictionary.key(id).map(Into::into), count: totals[id as usize] };
+    let ranked = |id: KeyId| RankedKey { key: key(id).map(Into::into), count: totals[id as usize] };
     chosen.into_iter().map(ranked).collect()
 }
 

@@ -108,7 +108,7 @@ impl Ring {
 
     /// The first `limit` keys of the ranking.
     pub fn rank(&self, limit: usize) -> Vec<RankedKey> {
-        rank::top(&self.totals, &self.dictionary, limit)
+        rank::top(&self.totals, |id| self.dictionary.key(id), limit)
     }
 
     /// Records in the window.

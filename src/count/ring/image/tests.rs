@@ -63,6 +63,12 @@ fn image_and_later_slides_make_the_same_ring_at_every_slide() {
         ring.expire(end_ms - LENGTH_MS);
         ring.push(end_ms, pairs);
         later.push(ring.export().unwrap());
+        let on_the_way = replayed(&image.1, &later);
+        assert_eq!(on_the_way.rank(7), ring.rank(7));
+        assert_eq!(
+            (on_the_way.total(), on_the_way.distinct(), on_the_way.slides()),
+            (ring.total(), ring.distinct(), ring.slides())
+        );
         if random(&mut state).is_multiple_of(2) {
             ring.settle();
             ring.expire(end_ms + SLIDE_MS - LENGTH_MS);
@@ -80,6 +86,10 @@ fn image_and_later_slides_make_the_same_ring_at_every_slide() {
 }
 
 fn restored(image: &RingImage, later: &[ExportedSlide]) -> Ring {
+    replayed(image, later).finish(77)
+}
+
+fn replayed(image: &RingImage, later: &[ExportedSlide]) -> Restore {
     let mut restore = Restore::new(1 << 20);
     let mut list = KeyListWriter::default();
     image.keys.iter().for_each(|(id, key)| list.put(id, key));
@@ -92,7 +102,7 @@ fn restored(image: &RingImage, later: &[ExportedSlide]) -> Ring {
         restore.name(&slide.keys).unwrap();
         restore.bucket(slide.end_ms, slide.bucket.clone()).unwrap();
     }
-    restore.finish(77).unwrap()
+    restore
 }
 
 #[test]
@@ -137,7 +147,25 @@ fn counts_of_one_end_add_up() {
         let pairs = Pairs { pairs: vec![(NULL, 1), (3, count)], total: 1 + count };
         restore.bucket(1_000, SealedBucket::seal(pairs, |_| {})).unwrap();
     }
-    let ring = restore.finish(0).unwrap();
+    let ring = restore.finish(0);
     assert_eq!(totals(&ring), BTreeMap::from([(None, 2), (Some(b"x".to_vec()), 5)]));
     assert_eq!((ring.total(), ring.slides()), (7, 1));
+}
+
+#[test]
+fn a_long_history_takes_the_memory_of_the_keys_it_ends_with() {
+    let mut restore = Restore::new(10);
+    for round in 0..50_i64 {
+        restore.expire((round - 1) * SLIDE_MS);
+        let mut list = KeyListWriter::default();
+        list.put(3, &vec![b'a' + (round % 26) as u8; 100_000]);
+        list.put(4, &[b'z'; 7]);
+        restore.name(&list.finish()).unwrap();
+        let pairs = Pairs { pairs: vec![(3, 2), (4, 1)], total: 3 };
+        restore.bucket(round * SLIDE_MS, SealedBucket::seal(pairs, |_| {})).unwrap();
+        let top = restore.rank(1).remove(0);
+        assert_eq!(top.key.as_deref(), Some([b'a' + (round % 26) as u8; 100_000].as_slice()));
+        assert!(restore.arena.len() < 2_000_000, "{} bytes after {round}", restore.arena.len());
+    }
+    assert_eq!(restore.finish(0).rank(2)[1].key.as_deref(), Some([b'z'; 7].as_slice()));
 }
