@@ -10,7 +10,9 @@
 //!    where rows, commits and (with `wait: true`) windows may be shown; when too much is not durable, windows wait.
 //! 4. On [`Event::BaseWanted`], when nobody waits: [`Writer::base`] with the state as it is after the last offered
 //!    slide. It is written in the background.
-//! 5. [`Event::Fenced`] and [`Event::GivenUp`] are the end. [`Writer::close`] ends it gracefully: `Closed`.
+//! 5. A driver that makes results of durable slides keeps what it may need again: [`Opened::keep_since`] before it
+//!    starts, [`Writer::keep_since`] as results become visible. [`History`] reads it.
+//! 6. [`Event::Fenced`] and [`Event::GivenUp`] are the end. [`Writer::close`] ends it gracefully: `Closed`.
 //!
 //! A slide has a running number across logs and attempts; recovery takes each once. Files: see `layout`; frames:
 //! `frame`; the order that keeps two drivers from both being right: `claim`.
@@ -24,15 +26,17 @@ mod base;
 mod owner;
 mod claim;
 mod recover;
+mod history;
 mod retain;
 mod writer;
 mod show;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub use claim::Sight;
 pub use frame::Tail;
 pub use head::{BaseHead, Fingerprint, LogHead, Unreadable};
+pub use history::{History, Lost, Past};
 pub use layout::{AttemptDir, FileInfo, survey};
 pub use owner::{Because, Facts, Force, HasEnded, Owner, Verdict, judge, quiet_ms};
 pub use recover::{Corrupt, Recovered, Report};
@@ -85,6 +89,15 @@ pub struct Opened {
     next_file: u64,
     /// Number of the last slide that is there.
     last: u64,
+    keep_since_ms: Option<Millis>,
+}
+
+impl Opened {
+    /// Has everything kept from which the slides after `end_ms` can be read again, from the first base on;
+    /// [`Millis::MIN`] keeps all that is there.
+    pub fn keep_since(&mut self, end_ms: Millis) {
+        self.keep_since_ms = Some(end_ms);
+    }
 }
 
 /// Why a checkpoint could not be opened.
@@ -174,7 +187,8 @@ pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result
     }
     let (epoch, because, hold) = (claim.epoch, claim.because, claim.hold);
     let last = recovered.as_ref().map_or(0, |recovered| recovered.slide);
-    Ok(Opened { recovered, report, because, epoch, store, opening, hold, next_file, last })
+    let keep_since_ms = None;
+    Ok(Opened { recovered, report, because, epoch, store, opening, hold, next_file, last, keep_since_ms })
 }
 
 /// Whether an attempt of this application has written a base, which says where the application began.

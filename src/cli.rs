@@ -27,6 +27,7 @@ pub mod attach;
 pub mod logs;
 pub mod scale;
 pub mod checkpoint;
+pub mod verify;
 pub mod conf;
 pub mod init;
 pub mod completions;
@@ -80,7 +81,7 @@ pub enum Command {
     /// Check everything that a submit needs
     Doctor(later::DoctorArgs),
     /// Recount snapshotted windows from Kafka
-    Verify(later::JobArgs),
+    Verify(verify::VerifyArgs),
     /// Show what is in a checkpoint
     #[command(subcommand)]
     Checkpoint(checkpoint::CheckpointCommand),
@@ -125,6 +126,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
         Command::Attach(args) => attach::run(&args),
         Command::Logs(args) => logs::run(&args),
         Command::Scale(args) => scale::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Checkpoint(command) => checkpoint::run(&command),
         Command::Conf(args) => conf::run(&args),
         Command::Init(args) => init::run(&args),
@@ -136,7 +138,6 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
         Command::Produce(_) => not_built("produce"),
         Command::Topic(_) => not_built("topic"),
         Command::Doctor(_) => not_built("doctor"),
-        Command::Verify(_) => not_built("verify"),
         Command::Sd(_) => not_built("sd"),
         Command::Fetch(_) => not_built("fetch"),
     }

@@ -15,6 +15,7 @@ pub mod source;
 pub mod wire;
 pub mod checkpoint;
 pub mod sink;
+pub mod snapshot;
 pub mod metrics;
 pub mod web;
 pub mod yarn;

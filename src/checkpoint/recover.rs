@@ -146,6 +146,7 @@ async fn newest_base(
 }
 
 /// After which slide each attempt went on: what earlier ones hold beyond that is no history.
+#[derive(Debug)]
 pub(super) struct Limits(BTreeMap<u64, u64>);
 
 impl Limits {
@@ -176,7 +177,7 @@ pub(super) struct Replay {
     base: BaseHead,
     pub(super) restore: Restore,
     positions: BTreeMap<Partition, Position>,
-    end_ms: Option<Millis>,
+    pub(super) end_ms: Option<Millis>,
     whole: u64,
     attempt: u32,
     /// Number of the last slide.

@@ -14,13 +14,6 @@ pub struct AppArgs {
     pub app: App,
 }
 
-/// A command about one job file.
-#[derive(Debug, Args)]
-pub struct JobArgs {
-    /// Job file
-    pub job: PathBuf,
-}
-
 /// Arguments of `spindle produce`.
 #[derive(Debug, Args)]
 pub struct ProduceArgs {

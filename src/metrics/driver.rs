@@ -8,6 +8,7 @@ use super::checkpoint::CheckpointMetrics;
 use super::exposition::{Exposition, epoch_seconds, int};
 use super::labels::{ExitClass, LateReason, Phase, SessionEnd};
 use super::partition::{PartitionFamilies, PartitionMetrics};
+use super::snapshot::SnapshotMetrics;
 use crate::ids::{Millis, Partition, Slot};
 use crate::source::key::Unkeyed;
 use crate::source::start::LossReason;
@@ -108,6 +109,11 @@ impl DriverMetrics {
     /// The checkpoint's series; to be asked for once, by a driver that has one.
     pub fn checkpoint(&self) -> CheckpointMetrics {
         CheckpointMetrics::new(&self.exposition)
+    }
+
+    /// The snapshots' series; to be asked for once, by a driver that writes some.
+    pub fn snapshots(&self) -> SnapshotMetrics {
+        SnapshotMetrics::new(&self.exposition)
     }
 
     /// The series of one partition; to be kept, not asked for again.

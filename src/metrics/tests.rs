@@ -111,6 +111,14 @@ fn a_driver_with_a_checkpoint_has_its_names_too() {
 }
 
 #[test]
+fn a_driver_with_snapshots_has_their_age_too() {
+    let metrics = DriverMetrics::new();
+    assert!(!metrics.encode().contains("spindle_snapshot"), "an age without snapshots would alarm");
+    metrics.snapshots().behind(Duration::from_secs(61));
+    assert_eq!(parse(&metrics.encode()).samples["spindle_snapshot_age_seconds"], 61.0);
+}
+
+#[test]
 fn the_executor_has_exactly_the_promised_names() {
     let metrics = ExecutorMetrics::new();
     metrics.read(10);

@@ -74,14 +74,15 @@ impl<'a> Object<'a> {
 
 impl Row {
     fn of(ranked: &RankedKey) -> Self {
-        let bytes = ranked.key.as_deref();
-        let raw = bytes.filter(|bytes| std::str::from_utf8(bytes).is_err());
-        Self {
-            key: bytes.map(lossy),
-            key_base64: raw.map(|bytes| STANDARD.encode(bytes)),
-            count: ranked.count,
-        }
+        let (key, key_base64) = key(ranked.key.as_deref());
+        Self { key, key_base64, count: ranked.count }
     }
+}
+
+/// A key as JSON has it: text, and base64 of its bytes where the text is not all of it; nothing for the null key.
+pub fn key(bytes: Option<&[u8]>) -> (Option<String>, Option<String>) {
+    let raw = bytes.filter(|bytes| std::str::from_utf8(bytes).is_err());
+    (bytes.map(lossy), raw.map(|bytes| STANDARD.encode(bytes)))
 }
 
 /// A map in the order given, by partition number: `t/2` before `t/10`.

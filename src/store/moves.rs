@@ -43,6 +43,11 @@ impl Store {
         self.moved(from, to, false).await
     }
 
+    /// Renames a file to a name that another file may have: readers see that one or this.
+    pub async fn rename_over(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        self.moved(from, to, true).await
+    }
+
     async fn write(&self, path: &str, content: Content, replace: bool) -> Result<u64, StoreError> {
         let failed = |failure: Failure| failure.of("write", self.name(path));
         let number = getrandom::u64().map_err(|error| failed(Failure::unavailable(error.to_string())))?;

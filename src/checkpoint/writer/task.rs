@@ -83,7 +83,7 @@ impl Task {
         orders: mpsc::UnboundedReceiver<Order>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Self {
-        let Opened { epoch, store, opening, hold, next_file, last, .. } = opened;
+        let Opened { epoch, store, opening, hold, next_file, last, keep_since_ms, .. } = opened;
         Self {
             store,
             clock: Clock::start(),
@@ -99,7 +99,7 @@ impl Task {
             log_number: None,
             durable: last,
             failing: None,
-            keep_since_ms: None,
+            keep_since_ms,
             roll: Roll::default(),
             caution: Caution::default(),
         }

@@ -1,0 +1,118 @@
+//! Restarts between any two slides, with and without notice: the same windows, each once.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::*;
+use super::world::*;
+use crate::store::tests::scratch;
+
+fn calm(directory: &Path) -> Place {
+    Place::new(directory, &Arc::default())
+}
+
+#[tokio::test]
+async fn a_crash_at_every_slide_leaves_the_same_files_as_none() {
+    let wanted = expected(5, 40);
+    for at in 1..=39 {
+        let directory = scratch();
+        let mut first = Driver::start(&calm(directory.path()), 1, 5).await;
+        first.slides(at).await;
+        drop(first);
+        let mut second = Driver::start(&calm(directory.path()), 2, 5).await;
+        second.slides(40 - at).await;
+        assert_eq!(second.until(40_000).await, None);
+        assert_eq!(files(directory.path()), wanted, "killed behind slide {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_crash_after_each_slide_leaves_the_same_files_as_none() {
+    let directory = scratch();
+    for attempt in 1..=40 {
+        let mut driver = Driver::start(&calm(directory.path()), attempt, 9).await;
+        driver.slides(1).await;
+    }
+    let mut last = Driver::start(&calm(directory.path()), 41, 9).await;
+    assert_eq!(last.until(40_000).await, None);
+    assert_eq!(files(directory.path()), expected(9, 40));
+}
+
+#[tokio::test]
+async fn a_graceful_stop_at_every_slide_leaves_every_window_once() {
+    for at in 1..=39 {
+        let directory = scratch();
+        let mut first = Driver::start(&calm(directory.path()), 1, 5).await;
+        first.slides(at).await;
+        assert_eq!(first.stop().await, Some(Event::Closed));
+        let stopped = windows(&files(directory.path()));
+        assert_eq!(stopped.len() as u64, at / 2, "everything up to slide {at} is visible after a stop");
+        let mut second = Driver::start(&calm(directory.path()), 2, 5).await;
+        second.slides(40 - at).await;
+        assert_eq!(second.until(40_000).await, None);
+        let (got, wanted) = (files(directory.path()), expected(5, 40));
+        assert_eq!(windows(&got), windows(&wanted), "stopped behind slide {at}");
+        if at.is_multiple_of(10) {
+            assert_eq!(got, wanted);
+        }
+    }
+}
+
+#[tokio::test]
+async fn slides_that_were_not_durable_are_not_in_any_file() {
+    let directory = scratch();
+    let place = calm(directory.path());
+    let mut driver = Driver::start(&place, 1, 5).await;
+    driver.slides(9).await;
+    let (_, told) = driver.counter.count();
+    driver.writer.closed(told);
+    assert_eq!(driver.stop().await, Some(Event::Closed));
+    let ends: Vec<_> = windows(&files(directory.path())).iter().map(|window| window.end_ms).collect();
+    assert_eq!(ends, [2_000, 4_000, 6_000, 8_000]);
+}
+
+#[tokio::test]
+async fn a_writer_that_missed_a_take_over_is_fenced_before_it_can_add_a_file() {
+    let directory = scratch();
+    let place = calm(directory.path());
+    let mut old = Driver::start(&place, 1, 5).await;
+    old.slides(9).await;
+    let mut new = Driver::start(&place, 2, 5).await;
+    new.slides(15).await;
+    new.until(20_000).await;
+    // A graceful stop now would make a file of windows 2 to 8 s beside the one of 2 to 10 s.
+    let Driver { writer, mut events, .. } = old;
+    writer.close();
+    let mut last = None;
+    while let Some(event) = events.recv().await {
+        last = Some(event);
+    }
+    assert_eq!(last, Some(Event::Fenced));
+    assert_eq!(files(directory.path()), expected(5, 24));
+}
+
+#[tokio::test]
+async fn a_late_writer_sees_that_a_later_one_has_begun() {
+    let directory = scratch();
+    let place = calm(directory.path());
+    let owner = |epoch| Owner { checkpoint: "x".to_owned(), epoch };
+    claim::take(&place.snapshots, &plan(), &owner(2)).await.unwrap();
+    let late = claim::take(&place.snapshots, &plan(), &owner(1)).await;
+    assert!(matches!(late, Err(claim::Refused::Fenced)));
+    claim::take(&place.snapshots, &plan(), &owner(2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_jobs_directory_is_left_alone() {
+    let directory = scratch();
+    let place = calm(directory.path());
+    let mut driver = Driver::start(&place, 1, 5).await;
+    driver.slides(10).await;
+    driver.until(10_000).await;
+    let other = Plan { app: "Other".to_owned(), ..plan() };
+    let refused =
+        claim::take(&place.snapshots, &other, &Owner { checkpoint: "y".to_owned(), epoch: 9 }).await;
+    assert!(matches!(refused, Err(claim::Refused::Foreign(app)) if app == "TweetsApp"));
+    driver.slides(10).await;
+    assert_eq!(driver.until(20_000).await, None, "and its writer goes on");
+}
