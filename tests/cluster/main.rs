@@ -18,6 +18,9 @@ mod produce;
 mod checkpoint;
 #[path = "../support/containers.rs"]
 mod containers;
+#[path = "../support/snapshots.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod snapshots;
 mod kafka;
 mod cluster;
 mod source;
@@ -39,3 +42,4 @@ mod outages;
 mod hdfs;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod store;
+mod verify;

@@ -16,11 +16,15 @@ mod produce;
 #[path = "../support/checkpoint.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod checkpoint;
+#[path = "../support/snapshots.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod snapshots;
 mod mock;
 mod jobfile;
 mod commands;
 mod checkpoints;
 mod owners;
+mod verify;
 mod brokers;
 mod ends;
 mod strangers;

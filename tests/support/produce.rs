@@ -62,6 +62,16 @@ impl Writer {
         });
     }
 
+    /// Sends a record with this key to one partition.
+    pub(crate) fn to(&mut self, partition: i32, key: Option<&[u8]>) {
+        *self.counts.entry(key.map(<[u8]>::to_vec)).or_default() += 1;
+        let record = BaseRecord::<[u8], [u8]>::to(&self.topic).partition(partition).payload(b"v");
+        self.send(match key {
+            Some(key) => record.key(key),
+            None => record,
+        });
+    }
+
     /// Sends records with keys `k0`, `k1`, ... to one partition.
     pub(crate) fn numbered(&mut self, partition: i32, records: u32) {
         for n in 0..records {
