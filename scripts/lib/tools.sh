@@ -52,3 +52,20 @@ tool_c() {
 tool_jdk() {
   (java_find 17 22) >/dev/null 2>&1 || tool_apt "a JDK from 17 to 22" openjdk-17-jdk-headless
 }
+
+# What reads snapshots as a stranger does.
+READER=duckdb==2.0.0
+
+# tool_reader DIRECTORY: DuckDB in a Python environment of its own, below DIRECTORY. Sets SPINDLE_READER, its interpreter.
+tool_reader() {
+  local home=$1/reader-${READER/==/-} how="python3 -m venv DIRECTORY && DIRECTORY/bin/pip install $READER"
+  export SPINDLE_READER=$home/bin/python
+  ! "$SPINDLE_READER" -c 'import duckdb' 2>/dev/null || return 0
+  tool_command python3 python3 || return
+  python3 -c 'import ensurepip, venv' 2>/dev/null || tool_apt "Python's venv" python3-venv || return
+  say "installing $READER, which reads snapshots in tests"
+  rm -rf "$home"
+  if ! { python3 -m venv "$home" && "$home/bin/pip" -q --disable-pip-version-check install "$READER" >&2; }; then
+    missing "$READER" "$how, and SPINDLE_READER=DIRECTORY/bin/python"
+  fi
+}
