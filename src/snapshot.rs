@@ -13,7 +13,8 @@
 //! 4. [`Event::Visible`]: rows up to this end are visible; pass it to [`crate::checkpoint::Writer::keep_since`].
 //! 5. To stop gracefully, once the checkpoint has closed: [`Writer::close`]; [`Event::Closed`] comes when the last file,
 //!    of the windows so far, is visible. Whoever cannot wait for it may go: the next attempt makes it.
-//! 6. [`Event::Fenced`] and [`Event::Refused`] are the end of writing, not of the job.
+//! 6. [`Event::Fenced`] and [`Event::Refused`] are the end of writing, not of the job. Nothing need be kept for it then:
+//!    [`crate::checkpoint::Writer::keep_since`] with [`crate::ids::Millis::MAX`].
 //!
 //! What makes each window stand there exactly once: files are a function of durable slides alone (`builder`), so two
 //! writers make the same one, and a target that is there is done; a writer that is not the checkpoint's owner any more

@@ -5,5 +5,6 @@ mod deaths;
 mod owners;
 mod damage;
 mod keeping;
+mod history;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod measure;

@@ -5,15 +5,16 @@ use std::process::Command;
 use std::time::Duration;
 
 use spindle::ids::TopicId;
+use spindle::snapshot::Event;
 use spindle::source::Admin;
 use spindle::source::admin::TopicsRule;
-use spindle::store::Store;
+use spindle::store::{Address, Patience, Store};
 use tokio_util::bytes::Bytes;
 
 use crate::checkpoint::Place;
-use crate::cluster::{alone, fault, named};
+use crate::cluster::{exclusive, fault, named, shared};
 use crate::hdfs::{hdfs, place};
-use crate::kafka::{Topic, brokers, settings};
+use crate::kafka::{Topic, brokers, settings, wait};
 use crate::produce::Writer;
 use crate::snapshots::{Books, Row, SLIDES, job, offset, produce, rows, verify};
 
@@ -28,22 +29,22 @@ fn topic(name: &str) -> Topic {
     topic
 }
 
-fn books(place: &Place, topic: &Topic) -> Books {
+fn books(place: &Place, topic: &Topic, snapshots: Store) -> Books {
     let checkpoint = Place(format!("{}-checkpoint", place.0));
-    Books::start(place.store(), checkpoint.store(), &topic.name, topic_id(topic))
+    Books::start(snapshots, checkpoint.store(), &topic.name, topic_id(topic))
 }
 
-async fn written(place: &Place, topic: &Topic) {
-    let mut books = books(place, topic);
+fn written(place: &Place, topic: &Topic) {
+    let mut books = books(place, topic, place.store());
     books.slides(SLIDES);
-    books.finish().await;
+    wait(books.finish());
 }
 
-#[tokio::test]
-async fn windows_are_equal_until_somebody_changes_them_or_kafka_forgets() {
-    let _alone = alone().await;
+#[test]
+fn windows_are_equal_until_somebody_changes_them_or_kafka_forgets() {
+    let _shared = shared();
     let (topic, place) = (topic("verified"), place("verified"));
-    written(&place, &topic).await;
+    written(&place, &topic);
     let (_dir, file) = job(&brokers(), &topic.name, &place.0, "");
     let (code, told, said) = verify(&file, &[]);
     assert_eq!(code, Some(0), "{told}{said}");
@@ -51,14 +52,14 @@ async fn windows_are_equal_until_somebody_changes_them_or_kafka_forgets() {
 
     // The newest file of the hour, with one row less.
     let store = place.store();
-    let (path, bytes) = newest_rows(&store, "dt=2026-11-23/hh=10").await;
+    let (path, bytes) = wait(newest_rows(&store, "dt=2026-11-23/hh=10"));
     let mut text = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut text).unwrap();
     let shorter: String =
         text.lines().take(text.lines().count() - 1).map(|line| format!("{line}\n")).collect();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut packed, shorter.as_bytes()).unwrap();
-    store.replace(&path, packed.finish().unwrap().into()).await.unwrap();
+    wait(store.replace(&path, packed.finish().unwrap().into())).unwrap();
     let (code, told, _) = verify(&file, &[]);
     assert_eq!(code, Some(1), "{told}");
     assert!(
@@ -66,7 +67,7 @@ async fn windows_are_equal_until_somebody_changes_them_or_kafka_forgets() {
         "{told}"
     );
     assert!(told.contains("14 equal, 1 differ,"), "{told}");
-    store.replace(&path, bytes).await.unwrap();
+    wait(store.replace(&path, bytes)).unwrap();
 
     topic.expire(0, offset(12, 0));
     let (code, told, _) = verify(&file, &[]);
@@ -90,22 +91,30 @@ async fn newest_rows(store: &Store, dir: &str) -> (String, Bytes) {
     (path, bytes)
 }
 
-#[tokio::test]
-async fn a_namenode_that_restarts_delays_files_and_changes_none() {
-    let _alone = alone().await;
+#[test]
+fn a_namenode_that_restarts_delays_files_and_changes_none() {
+    let _alone = exclusive();
     let (topic, place) = (topic("away"), place("away"));
-    let mut books = books(&place, &topic);
+    // What waits for long is told late.
+    let patience = Patience { retries: Duration::from_secs(1), ..Patience::default() };
+    let store = Store::open(&Address::parse(&place.0).unwrap(), patience).unwrap();
+    let mut books = books(&place, &topic, store);
     books.slides(10);
     fault("namenode stop");
     books.slides(20);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    wait(behind(&mut books));
     fault("namenode start");
     books.slides(SLIDES);
-    books.finish().await;
+    wait(books.finish());
     let (_dir, file) = job(&brokers(), &topic.name, &place.0, "");
     let (code, told, said) = verify(&file, &[]);
     assert_eq!(code, Some(0), "{told}{said}");
     assert!(told.contains("15 windows: 15 equal,"), "{told}");
+}
+
+/// Until it has been told that the store is away.
+async fn behind(books: &mut Books) {
+    while !matches!(books.events.recv().await, Some(Event::Behind { .. })) {}
 }
 
 const READER: &str = r#"
@@ -117,11 +126,11 @@ for row in duckdb.sql(f"SELECT {columns} FROM {table} ORDER BY window_end_ms, ra
 "#;
 
 /// The program is what `scripts/test` installs.
-#[tokio::test]
-async fn duckdb_reads_them_as_a_partitioned_table() {
-    let _alone = alone().await;
+#[test]
+fn duckdb_reads_them_as_a_partitioned_table() {
+    let _shared = shared();
     let (topic, place) = (topic("read"), place("read"));
-    written(&place, &topic).await;
+    written(&place, &topic);
     let local = tempfile::tempdir().unwrap();
     let copy = local.path().join("copy");
     hdfs(&["dfs", "-get", &place.0, copy.to_str().unwrap()]);

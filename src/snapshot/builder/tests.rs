@@ -73,7 +73,15 @@ fn going_on_behind_a_file_makes_the_same_files() {
 fn content_of_a_file_is_as_it_was() {
     let file = built(&slides(1, 9..=12), None).remove(0);
     let latest = std::str::from_utf8(&file.latest).unwrap();
-    insta::assert_snapshot!(text(&file.rows) + &text(&file.ranges) + latest, @"");
+    insta::assert_snapshot!(text(&file.rows) + &text(&file.ranges) + latest, @r#"
+    {"app":"TweetsApp","window_start_ms":4000,"window_end_ms":10000,"total":11,"complete":true,"rank":1,"key":null,"key_base64":null,"count":4}
+    {"app":"TweetsApp","window_start_ms":4000,"window_end_ms":10000,"total":11,"complete":true,"rank":2,"key":"key 1","key_base64":null,"count":1}
+    {"app":"TweetsApp","window_start_ms":4000,"window_end_ms":10000,"total":11,"complete":true,"rank":3,"key":"key 14","key_base64":null,"count":1}
+    {"app":"TweetsApp","window_start_ms":4000,"window_end_ms":10000,"total":11,"complete":true,"rank":4,"key":"key 4","key_base64":null,"count":1}
+    {"slide":9,"end_ms":9000,"attempt":1,"total":3,"complete":true,"whole":9,"ranges":{"tweets/0":[5,8]}}
+    {"slide":10,"end_ms":10000,"attempt":1,"total":8,"complete":true,"whole":10,"ranges":{"tweets/0":[8,16]},"window":{"slides":2,"keys":4}}
+    {"app":"TweetsApp","attempt":1,"window_start_ms":4000,"window_end_ms":10000,"total":11,"distinct":8,"complete":true,"behind_ms":0,"unread":[],"top":[{"key":null,"count":4},{"key":"key 1","count":1},{"key":"key 14","count":1},{"key":"key 4","count":1}],"ranges":{"tweets/0":[8,16]}}
+    "#);
 }
 
 #[test]
