@@ -72,6 +72,18 @@ async fn slides_that_were_not_durable_are_not_in_any_file() {
 }
 
 #[tokio::test]
+async fn what_is_closed_waits_until_it_is_durable() {
+    let directory = scratch();
+    let (mut writer, mut events) = start(setup(&calm(directory.path()), 1));
+    slides(5, 1..=4).into_iter().for_each(|slide| writer.closed(slide));
+    writer.durable(3_000);
+    writer.close();
+    while events.recv().await.is_some() {}
+    let ends: Vec<_> = windows(&files(directory.path())).iter().map(|window| window.end_ms).collect();
+    assert_eq!(ends, [2_000]);
+}
+
+#[tokio::test]
 async fn a_writer_that_missed_a_take_over_is_fenced_before_it_can_add_a_file() {
     let directory = scratch();
     let place = calm(directory.path());

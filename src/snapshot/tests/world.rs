@@ -92,7 +92,8 @@ impl Counter {
         let slide = checkpoint::Slide {
             end_ms,
             attempt: 1,
-            expired_ms: end_ms - LENGTH_MS,
+            // At least this had left; the window's length says the rest.
+            expired_ms: end_ms - LENGTH_MS - (number % 3).cast_signed() * SLIDE_MS,
             marks: Marks { complete: number > 6, whole: number, behind_ms: 0, unread: Vec::new() },
             ranges: vec![(partition(), until - records.len() as i64, Position::at(until))],
             counts: vec![(end_ms, exported.bucket)],

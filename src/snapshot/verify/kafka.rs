@@ -224,3 +224,54 @@ impl Visit for Counter<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ranges that were read twice overlap.
+    #[test]
+    fn a_record_counts_in_every_range_that_holds_it_and_in_no_other() {
+        let ranges = [(0, 10), (5, 8), (10, 11), (13, 15)];
+        let segments = ranges.iter().enumerate();
+        let segments = segments.map(|(slide, &(from, until))| Segment { slide, from, until }).collect();
+        let lane = Lane { partition: Partition::new("t", 0), topic_id: None, segments, next: 0 };
+        let mut lanes = BTreeMap::from([(7, lane)]);
+        let begin = |&(from, until): &(Offset, Offset)| Recounted::Counts {
+            counts: Counts::new(),
+            holes: until.abs_diff(from),
+        };
+        let mut answers: Vec<Recounted> = ranges.iter().map(begin).collect();
+        let mut keys = KeyReader::new(&KeyRule::Record).unwrap();
+        let mut counter = Counter { keys: &mut keys, lanes: &mut lanes, answers: &mut answers };
+        for offset in (0..14).filter(|offset| *offset != 6) {
+            counter.record(7, &Record::given(Some(b"k"), None, offset, None, &[]));
+        }
+        let found = answers.iter().map(|answer| match answer {
+            Recounted::Counts { counts, holes } => (counts.values().sum::<u64>(), *holes),
+            Recounted::Unreadable(why) => panic!("{why}"),
+        });
+        let found: Vec<_> = found.collect();
+        assert_eq!(found, [(9, 1), (2, 1), (1, 0), (1, 1)]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_any_more_has_its_reason() {
+        let partition = Partition::new("t", 3);
+        let (one, two) = (Some(TopicId([1; 16])), Some(TopicId([2; 16])));
+        let log = |first, high| Ok(LogRange { first, end: high, high });
+        let why = |ids, log: Option<&Result<LogRange, String>>, range| refused(&partition, ids, log, range);
+        assert_eq!(why((one, one), Some(&log(5, 9)), (5, 9)), None);
+        assert_eq!(why((None, one), Some(&log(5, 9)), (5, 9)), None);
+        for (ids, log, range, words) in [
+            ((one, None), None, (5, 9), "does not exist any more"),
+            ((one, two), Some(log(5, 9)), (5, 9), "deleted and created again"),
+            ((one, one), Some(log(6, 9)), (5, 9), "offsets below 6 were deleted"),
+            ((one, one), Some(log(5, 8)), (5, 9), "its log ends at 8"),
+            ((one, one), Some(Err("no leader".to_owned())), (5, 9), "no leader"),
+        ] {
+            let told = why(ids, log.as_ref(), range).unwrap();
+            assert!(told.contains(words), "{told}");
+        }
+    }
+}
