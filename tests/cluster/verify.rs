@@ -12,7 +12,7 @@ use spindle::store::{Address, Patience, Store};
 use tokio_util::bytes::Bytes;
 
 use crate::checkpoint::Place;
-use crate::cluster::{exclusive, fault, named, shared};
+use crate::cluster::{exclusive, fault, shared};
 use crate::hdfs::{hdfs, place};
 use crate::kafka::{Topic, brokers, settings, wait};
 use crate::produce::Writer;
@@ -141,8 +141,15 @@ fn duckdb_reads_them_as_a_partitioned_table() {
     assert_eq!(read, wanted);
 }
 
+fn reader() -> String {
+    let named = std::env::var("SPINDLE_READER");
+    named.unwrap_or_else(|_| {
+        panic!("SPINDLE_READER is not set: scripts/test installs DuckDB and names its Python")
+    })
+}
+
 fn read(copy: &Path) -> Vec<((String, u64), Row)> {
-    let done = Command::new(named("SPINDLE_READER")).args(["-c", READER]).arg(copy).output().unwrap();
+    let done = Command::new(reader()).args(["-c", READER]).arg(copy).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let row = |line: &str| {
         type Line = (String, u64, i64, u64, bool, Option<u64>, Option<String>, Option<String>, Option<u64>);
