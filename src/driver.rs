@@ -1,7 +1,7 @@
 //! The driver process: one clock, one state, everything else performs what the state decides.
 //!
 //! [`state`] decides; `run` is the loop around it; `links` are the ways to executors, `broker` the way to
-//! Kafka, `keeper` the way to the checkpoint, [`observe`] what people see.
+//! Kafka, `keeper` the way to the checkpoint, `snapshots` to those, [`observe`] what people see.
 
 pub mod assign;
 pub mod pace;
@@ -10,6 +10,7 @@ pub mod state;
 mod links;
 mod broker;
 mod keeper;
+mod snapshots;
 pub mod observe;
 mod setup;
 mod run;
@@ -19,6 +20,7 @@ pub use keeper::CheckpointSetup;
 pub use observe::{Observer, RunningAs};
 pub use run::run;
 pub use setup::{Command, Ended, Note, Setup};
+pub use snapshots::SnapshotSetup;
 
 use crate::config::{Console, Isolation, Job, OnDataLoss};
 use crate::ids::Millis;
@@ -60,6 +62,7 @@ fn settings(
             queue_slides: QUEUE_SLIDES,
             queue_bytes: memory_bytes / QUEUE_MEMORY_PART,
         }),
+        snapshots: checkpoint.and_then(|setup| setup.snapshots.as_ref()).map(|setup| setup.plan.clone()),
         report_slides,
         seed,
     }

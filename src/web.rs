@@ -27,7 +27,9 @@ use tokio::time;
 pub use api::driver_routes;
 pub use feed::{Printed, PrintedText};
 pub use listen::{BindError, bind};
-pub use status::{CheckpointStatus, ExecutorStatus, Executors, JobState, Lag, Status, WindowStatus};
+pub use status::{
+    CheckpointStatus, ExecutorStatus, Executors, JobState, Lag, SnapshotStatus, Status, WindowStatus,
+};
 pub use token::{LocalToken, Token, TokenError, local_token, token_path};
 pub use view::{Action, DriverView, Process, Reply, Role, Snapshot};
 

@@ -14,8 +14,9 @@ use super::submit::From;
 use crate::checkpoint::{Force, HasEnded, Owner, Sight};
 use crate::clock::Clock;
 use crate::config::{CheckpointAt, Job, Timespan};
-use crate::driver::CheckpointSetup;
+use crate::driver::{CheckpointSetup, SnapshotSetup};
 use crate::exit;
+use crate::snapshot::Plan;
 use crate::store::{Address, Patience, Store};
 use crate::wire;
 
@@ -72,6 +73,10 @@ pub(super) fn checkpoint(
         since_ms: Clock::start().wall_ms(),
     };
     let has_ended: HasEnded = Arc::new(has_ended);
+    let snapshots = job.snapshots.as_ref().map(|section| -> anyhow::Result<_> {
+        let store = Store::open(&Address::parse(&section.path)?, Patience::default())?;
+        Ok(SnapshotSetup { store, plan: Plan::new(&job.name, section) })
+    });
     Ok(CheckpointSetup {
         store: store(at)?,
         owner,
@@ -81,6 +86,7 @@ pub(super) fn checkpoint(
         wait: at.wait,
         give_up: at.give_up.get(),
         has_ended,
+        snapshots: snapshots.transpose()?,
     })
 }
 

@@ -67,7 +67,7 @@ fn in_words(status: &Status, now_ms: Millis) -> String {
     let worst = lag.worst.as_ref().map_or(String::new(), |worst| format!(" (worst {worst})"));
     let unread = if status.unread.is_empty() { "none".to_owned() } else { status.unread.join(" ") };
     let attention = if status.attention.is_empty() { "none".to_owned() } else { status.attention.join("; ") };
-    let checkpoint = status.checkpoint.map_or(String::new(), checkpoint_in_words);
+    let checkpoint = checkpoint_in_words(status);
     let (running, wanted, hosts) = (executors.running, executors.wanted, executors.hosts);
     format!(
         "{name} {app} {state} {} attempt {attempt} v{version}\n\
@@ -84,20 +84,26 @@ fn in_words(status: &Status, now_ms: Millis) -> String {
 
 fn window_in_words(window: &WindowStatus) -> String {
     let WindowStatus { end_ms, delay_ms, total, distinct, complete } = window;
-    let end = Timestamp::from_millisecond(*end_ms).map_or_else(
-        |_| end_ms.to_string(),
-        |end| end.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string(),
-    );
+    let end = time(*end_ms);
     let whole = if *complete { "complete" } else { "not complete" };
     let delay_s = *delay_ms as f64 / 1000.0;
     format!("{end} printed +{delay_s:.3}s  total {total}  keys {distinct}  {whole}")
 }
 
-fn checkpoint_in_words(checkpoint: CheckpointStatus) -> String {
-    let CheckpointStatus { age_ms, bytes, queued } = checkpoint;
+fn checkpoint_in_words(status: &Status) -> String {
+    let Some(CheckpointStatus { age_ms, bytes, queued }) = status.checkpoint else { return String::new() };
     let waiting = if queued > 1 { format!("  {queued} slides wait") } else { String::new() };
     let age_s = age_ms as f64 / 1000.0;
-    format!("checkpoint {age_s:.1}s ago {}{waiting}\n", size(bytes))
+    let snapshot =
+        status.snapshot.map_or(String::new(), |snapshot| format!("  snapshot {}", time(snapshot.through_ms)));
+    format!("checkpoint {age_s:.1}s ago {}{waiting}{snapshot}\n", size(bytes))
+}
+
+fn time(at_ms: Millis) -> String {
+    Timestamp::from_millisecond(at_ms).map_or_else(
+        |_| at_ms.to_string(),
+        |at| at.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string(),
+    )
 }
 
 fn duration_in_words(seconds: i64) -> String {

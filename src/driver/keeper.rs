@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time;
 
+use super::snapshots::SnapshotSetup;
 use crate::checkpoint::{
     self, Events, Fingerprint, Force, HasEnded, Limits, OpenError, Opened, Opening, Owner, Slide, Writer,
 };
@@ -15,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::Job;
 use crate::config::key::KeyRule;
 use crate::config::window::TimeMode;
+use crate::ids::Millis;
 use crate::store::Store;
 
 /// First wait before a checkpoint that could not be opened is tried again; it doubles.
@@ -43,6 +45,8 @@ pub struct CheckpointSetup {
     pub give_up: Duration,
     /// Whether an owner's application has ended.
     pub has_ended: HasEnded,
+    /// What is made of durable slides.
+    pub snapshots: Option<SnapshotSetup>,
 }
 
 /// What became of a checkpoint.
@@ -90,7 +94,7 @@ impl Keeper {
             force: setup.force,
             fresh: setup.fresh,
             limits: Limits { give_up: setup.give_up, ..Limits::default() },
-            ids_max: usize::try_from(job.driver.memory.bytes() / BYTES_PER_KEY).unwrap_or(usize::MAX),
+            ids_max: ids_max(job),
             seed: getrandom::u64().context("get random numbers from the system")?,
         };
         let (told, events) = mpsc::unbounded_channel();
@@ -116,10 +120,18 @@ impl Keeper {
         }
     }
 
-    /// Makes a slide durable, behind those before it.
-    pub(super) fn slide(&mut self, slide: Box<Slide>) {
-        if let Stage::Writing(writer, _) = &mut self.stage {
-            writer.offer(slide);
+    /// Makes a slide durable, behind those before it; returns its number.
+    pub(super) fn slide(&mut self, slide: Box<Slide>) -> Option<u64> {
+        match &mut self.stage {
+            Stage::Writing(writer, _) => Some(writer.offer(slide)),
+            _ => None,
+        }
+    }
+
+    /// Keeps everything from which the slides after this end can be read again.
+    pub(super) fn keep_since(&self, end_ms: Millis) {
+        if let Stage::Writing(writer, _) = &self.stage {
+            writer.keep_since(end_ms);
         }
     }
 
@@ -150,6 +162,11 @@ impl Keeper {
             Stage::Idle | Stage::Opened(_) => {}
         }
     }
+}
+
+/// The highest number of a key that fits into the driver's memory.
+pub(super) fn ids_max(job: &Job) -> usize {
+    usize::try_from(job.driver.memory.bytes() / BYTES_PER_KEY).unwrap_or(usize::MAX)
 }
 
 /// Opens the checkpoint, trying again for as long as that may help.

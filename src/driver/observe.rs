@@ -3,6 +3,7 @@
 mod backlog;
 mod checkpoint;
 mod events;
+mod snapshots;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,6 +72,7 @@ pub struct Observer {
     commits_fail: bool,
     memory_bytes: u64,
     checkpoint: Option<checkpoint::Seen>,
+    snapshots: Option<snapshots::Seen>,
     backlog: backlog::Backlog,
 }
 
@@ -92,6 +94,7 @@ impl Observer {
             lag: Lag::default(),
             unread: Vec::new(),
             checkpoint: None,
+            snapshot: None,
             executors: Executors::default(),
             attention: Vec::new(),
         };
@@ -118,6 +121,7 @@ impl Observer {
             commits_fail: false,
             memory_bytes: job.driver.memory.bytes(),
             checkpoint: None,
+            snapshots: None,
             backlog: backlog::Backlog::default(),
         }
     }
@@ -301,6 +305,7 @@ impl Observer {
         self.status.executors =
             Executors { running, wanted, hosts: u32::try_from(hosts).unwrap_or(u32::MAX), list };
         self.checkpoint_queue(state.queued(), now_ms);
+        self.snapshot_age(now_ms);
         self.status.attention = self.attention(state);
         self.publish();
     }

@@ -16,17 +16,21 @@ use super::links::{LinkEvent, Links};
 use super::observe::Observer;
 use super::pace::Pace;
 use super::setup::{Command, Ended, Note, Setup};
-use super::state::{Effect, Input, Resumed, State};
+use super::snapshots::Snapshots;
+use super::state::{Effect, Input, Outcome, Resumed, State};
 use super::{settings, welcome};
 use crate::clock::Clock;
 use crate::config::Job;
 use crate::ids::Millis;
 use crate::launch::{LaunchEvent, Launcher};
 use crate::sink::{Console, ConsoleEvent};
+use crate::snapshot;
 use crate::wire::message::{ToExecutor, Welcome};
 
 /// How long closing the checkpoint's log may take at the end.
 const LAST_SLIDE: Duration = Duration::from_millis(500);
+/// How long the last snapshot may take at a graceful end.
+const LAST_SNAPSHOT: Duration = Duration::from_secs(1);
 /// How long queued windows may take to be printed at the end.
 const LAST_WINDOWS: Duration = Duration::from_secs(1);
 /// How long the thread that asks Kafka may take to end.
@@ -55,6 +59,11 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
     if checkpoint.is_some() {
         observer.has_checkpoint();
     }
+    let snapshots = checkpoint.as_ref().and_then(|setup| setup.snapshots.clone());
+    if snapshots.is_some() {
+        observer.has_snapshots();
+    }
+    let queue_bytes = settings.memory_bytes / super::QUEUE_MEMORY_PART;
     let (links, linked) = Links::listen(executors, &secret).context("set up links to executors")?;
     let (broker, answers) = Broker::start(&job, start)?;
     let (printed, prints) = mpsc::unbounded_channel();
@@ -69,6 +78,7 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
         launcher,
         broker,
         keeper: Keeper::new(checkpoint),
+        snapshots: Snapshots::new(snapshots, queue_bytes),
         resumed: None,
         console,
         welcome: welcome(&job),
@@ -116,6 +126,7 @@ enum Happening {
     Link(LinkEvent),
     Answer(Answer),
     Kept(KeeperEvent),
+    Snapshot(snapshot::Event),
     Launch(LaunchEvent),
     Command(Command),
     Console(ConsoleEvent),
@@ -130,6 +141,7 @@ struct Driver {
     launcher: Launcher,
     broker: Broker,
     keeper: Keeper,
+    snapshots: Snapshots,
     /// What the checkpoint held, until the start is resolved.
     resumed: Option<Box<Resumed>>,
     console: Option<Console>,
@@ -160,6 +172,7 @@ impl Driver {
                 }
                 Some(answer) = incoming.answers.recv() => Happening::Answer(answer),
                 event = self.keeper.next() => Happening::Kept(event),
+                event = self.snapshots.next() => Happening::Snapshot(event),
                 Some(event) = incoming.launched.recv() => Happening::Launch(event),
                 Some(command) = incoming.commands.recv() => Happening::Command(command),
                 Some(event) = incoming.prints.recv() => Happening::Console(event),
@@ -174,7 +187,8 @@ impl Driver {
                 self.perform(effect);
             }
         }
-        self.finish(incoming.answers).await;
+        let stopped = matches!(ended, Some(Ended::Finished(Outcome::Stopped { .. })));
+        self.finish(incoming.answers, stopped).await;
         Ok(ended.unwrap_or(Ended::Aborted))
     }
 
@@ -223,7 +237,13 @@ impl Driver {
                 self.observer.window(&window, &self.state, self.pace.now_ms(self.clock.monotonic()));
             }
             Effect::Slide(report) => self.note(Note::Slide(report)),
-            Effect::Keep(slide) => self.keeper.slide(slide),
+            Effect::Keep(slide, ranked) => {
+                let mut told = snapshot::Slide::of(0, &slide, ranked);
+                if let Some(number) = self.keeper.slide(slide) {
+                    told.number = number;
+                    self.snapshots.closed(told);
+                }
+            }
             Effect::Base(state) => self.keeper.base(state),
             Effect::Commit(positions) => self.broker.commit(positions),
             Effect::Look(look) => self.broker.look(look),
@@ -246,10 +266,13 @@ impl Driver {
         }
     }
 
-    async fn finish(mut self, mut answers: mpsc::UnboundedReceiver<Answer>) {
+    async fn finish(mut self, mut answers: mpsc::UnboundedReceiver<Answer>, stopped: bool) {
         self.links.end_all("the job is over");
         drop(self.broker);
         self.keeper.close(LAST_SLIDE).await;
+        if stopped {
+            self.snapshots.close(LAST_SNAPSHOT).await;
+        }
         if let Some(console) = self.console.take()
             && let Err(unfinished) = console.finish(LAST_WINDOWS)
         {

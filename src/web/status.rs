@@ -32,6 +32,9 @@ pub struct Status {
     /// The checkpoint; `None` without one, and before the first window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<CheckpointStatus>,
+    /// The snapshots; `None` without any, and before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotStatus>,
     /// The executors.
     pub executors: Executors,
     /// What a person should look at, one sentence each; empty when all is well.
@@ -87,6 +90,13 @@ pub struct CheckpointStatus {
     pub bytes: u64,
     /// Slides that are closed and not durable yet.
     pub queued: u64,
+}
+
+/// What readers of the snapshots find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotStatus {
+    /// End of the newest window that is visible.
+    pub through_ms: Millis,
 }
 
 /// The executors of a job.

@@ -52,6 +52,7 @@ pub(super) fn snapshot() -> Snapshot {
         lag: Lag { records: 312, seconds: 0.4, worst: Some("tweets_poc/3".to_owned()) },
         unread: Vec::new(),
         checkpoint: Some(CheckpointStatus { age_ms: 900, bytes: 41_000, queued: 1 }),
+        snapshot: Some(SnapshotStatus { through_ms: 1_795_365_000_000 }),
         executors: Executors { running: 1, wanted: 2, hosts: 1, list: vec![executor] },
         attention: vec!["1 executor is missing".to_owned()],
     };
@@ -150,6 +151,7 @@ async fn status_and_window_are_the_newest_published() {
         serde_json::from_str::<Value>(&body).unwrap(),
         json!({
             "checkpoint": {"age_ms": 900, "bytes": 41_000, "queued": 1},
+            "snapshot": {"through_ms": 1_795_365_000_000_u64},
             "name": "TweetsApp", "app": "application_1_42", "state": "RUNNING", "since_ms": 1_795_365_000_000_u64,
             "attempt": 1, "version": "0.1.0", "http": "header-1:4040",
             "app_dir": "hdfs://nn/staging/apps/application_1_42",

@@ -1,6 +1,7 @@
 //! The promise across restarts: whatever is killed, drivers and executors, the next driver goes on with the whole
 //! window and every count exact. Checkpoints lie on HDFS.
 
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -25,11 +26,13 @@ fn counts_are_exact_through_the_deaths_of_drivers() {
     println!("seed {seed}; repeat this run by SPINDLE_TEST_SEED={seed}");
     let mut random = Random::with_seed(seed ^ 0xdead);
     let topic = Topic::create("deaths", 6);
-    let checkpoint = place("deaths").0;
+    let directory = place("deaths").0;
+    let snapshots = format!("{{path: '{directory}/snapshots', keys: 100, every: 500ms, roll: 5s}}");
     let start = || {
         let master = format!("local[{EXECUTORS}]");
-        let job = Job::new(&brokers(), &topic.name).set("checkpoint.path", &checkpoint);
-        job.arg("--master").arg(&master).start()
+        let job =
+            Job::new(&brokers(), &topic.name).set("checkpoint.path", &format!("{directory}/checkpoint"));
+        job.set("snapshots", &snapshots).arg("--master").arg(&master).start()
     };
     let name = topic.name.clone();
     let stream = thread::spawn(move || stream(seed, &name));
@@ -61,4 +64,30 @@ fn counts_are_exact_through_the_deaths_of_drivers() {
     let seen = job.finish();
     compare(&produced, &seen.counts());
     seen.assert_whole();
+    let recounted = verified(&topic.name, &snapshots);
+    println!("{recounted}");
+    assert!(recounted.contains(" equal, 0 differ, 0 cannot be verified"), "{recounted}");
+    let last_ms = seen.windows.last().unwrap().window_end_ms;
+    let last = jiff::Timestamp::from_millisecond(last_ms).unwrap();
+    assert!(
+        recounted.contains(&format!("{last}  equal")),
+        "the last window, of {last}, is there\n{recounted}"
+    );
+}
+
+/// What `spindle verify` says of every window: it stands there once, its ranges go on where the one before ended, and
+/// it is what Kafka's records come to.
+fn verified(topic: &str, snapshots: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("job.yaml");
+    let brokers = brokers().replace(',', "','");
+    let text = format!(
+        "name: e2e\nsource: {{brokers: ['{brokers}'], topics: [{topic}], group: nobody}}\n\
+         window: {{length: 600s, slide: 500ms}}\nsnapshots: {snapshots}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_spindle")).arg("verify").arg(file).output().unwrap();
+    let told = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{:?}\n{told}", done.status);
+    told
 }

@@ -45,6 +45,7 @@ fn run(seed: u64, loud: bool) -> Run {
         skip_lost: !random.one_in(4),
         memory_bytes: 64 << 20,
         checkpoint: None,
+        snapshots: None,
         report_slides: true,
         seed,
     };

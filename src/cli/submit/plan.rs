@@ -122,18 +122,19 @@ fn check_mode_flags(choice: Choice, args: &SubmitArgs) -> Result<(), Usage> {
     }
 }
 
-/// Flags about a checkpoint need one.
+/// Flags about a checkpoint need one, and so do snapshots: they are made of what is durable.
 fn check_checkpoint_flags(choice: Choice, job: &Job, args: &SubmitArgs) -> Result<(), Usage> {
     let staging = matches!(choice, Choice::Yarn(_)).then_some(job.yarn.staging.as_str());
     if job.checkpoint.resolve(&job.name, staging).is_some() {
         return Ok(());
     }
-    let given = [
+    let needing = [
+        ("snapshots", job.snapshots.is_some()),
         ("--replace", args.replace),
         ("--take-over", args.take_over),
         ("--from checkpoint", args.from == Some(From::Checkpoint)),
     ];
-    match given.into_iter().find(|(_, given)| *given) {
+    match needing.into_iter().find(|(_, given)| *given) {
         Some((flag, _)) => Err(Usage(format!(
             "{flag} needs a checkpoint, and this job has none; set checkpoint.path to hdfs:///a/directory or file:///a/directory"
         ))),

@@ -93,6 +93,7 @@ impl Observer {
         }
         attention.extend(self.backlog.left().map(|left| left.to_string()));
         attention.extend(self.checkpoint_trouble());
+        attention.extend(self.snapshot_trouble());
         if self.commits_fail {
             attention.push("offsets are not committed".to_owned());
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Driver, Happening};
 use crate::checkpoint::{self, OpenError, Opened, Recovered};
 use crate::driver::broker::Answer;
-use crate::driver::keeper::KeeperEvent;
+use crate::driver::keeper::{KeeperEvent, ids_max};
 use crate::driver::links::LinkEvent;
 use crate::driver::setup::{Command, Ended, Note};
 use crate::driver::state::{Input, Outcome, Resumed};
@@ -13,6 +13,7 @@ use crate::ids::Millis;
 use crate::launch::LaunchEvent;
 use crate::metrics::ExitClass;
 use crate::sink::ConsoleEvent;
+use crate::snapshot;
 use crate::wire::message::{ToDriver, ToExecutor};
 
 /// How long the last cut, print and commit may take when a closed console ends the job.
@@ -25,6 +26,10 @@ impl Driver {
             Happening::Link(event) => self.link(event),
             Happening::Answer(answer) => self.answer(answer)?,
             Happening::Kept(event) => self.kept(event),
+            Happening::Snapshot(event) => {
+                self.snapshot(&event);
+                None
+            }
             Happening::Launch(event) => self.launch(event),
             Happening::Command(Command::Abort) => Some(Ended::Aborted),
             Happening::Command(Command::Stop { within }) => self.stop(within),
@@ -137,6 +142,10 @@ impl Driver {
             let reason = format!("--from checkpoint: there is none in {}", setup.store.address());
             return Some(Ended::Finished(Outcome::Failed(reason)));
         }
+        if let Some(setup) = self.keeper.setup() {
+            let until_ms = recovered.as_ref().and_then(|recovered| recovered.end_ms);
+            self.snapshots.start(&mut opened, &setup.store, until_ms, ids_max(&self.job));
+        }
         self.keeper.opened(opened);
         self.broker.resolve(recovered.map(|recovered| {
             let Recovered { ring, end_ms, whole, attempt, positions, .. } = recovered;
@@ -146,10 +155,22 @@ impl Driver {
         None
     }
 
+    fn snapshot(&mut self, event: &snapshot::Event) {
+        self.observer.snapshot(event);
+        match event {
+            snapshot::Event::Visible { through_ms } => self.keeper.keep_since(*through_ms),
+            snapshot::Event::Fenced | snapshot::Event::Refused { .. } => self.keeper.keep_since(Millis::MAX),
+            snapshot::Event::Behind { .. } | snapshot::Event::Lost(_) | snapshot::Event::Closed => {}
+        }
+    }
+
     fn written(&mut self, event: checkpoint::Event) -> Option<Ended> {
         self.observer.checkpoint_written(&event);
         match event {
-            checkpoint::Event::Durable { end_ms, .. } => self.step(Input::Kept { until_ms: end_ms }),
+            checkpoint::Event::Durable { end_ms, .. } => {
+                self.snapshots.durable(end_ms);
+                self.step(Input::Kept { until_ms: end_ms })
+            }
             checkpoint::Event::Based { .. } => self.step(Input::StartKept),
             checkpoint::Event::BaseWanted => self.step(Input::BaseWanted),
             checkpoint::Event::Fenced(error) => Some(Ended::Fenced(format!(

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use super::{Effect, State};
 use crate::checkpoint::{self, Marks, Slide};
 use crate::ids::{Millis, Offset, Partition, Position};
+use crate::snapshot::Ranked;
 
 /// How closed slides are made durable.
 #[derive(Debug, Clone, Copy)]
@@ -134,7 +135,21 @@ impl State {
             waiting.bytes = bytes;
             self.durable.bytes += bytes;
         }
-        self.out.push(Effect::Keep(Box::new(slide)));
+        let written = self.settings.snapshots.as_ref().filter(|plan| plan.is_written(end_ms));
+        let ranked = written.map(|plan| self.ranked(plan.keys));
+        self.out.push(Effect::Keep(Box::new(slide), ranked));
+    }
+
+    /// The window of the newest slide, for snapshots.
+    fn ranked(&self, keys: usize) -> Ranked {
+        let ring = &self.slides.ring;
+        Ranked {
+            length_ms: self.settings.length_ms,
+            slides: ring.slides() as u64,
+            total: ring.total(),
+            distinct: ring.distinct(),
+            top: ring.rank(keys),
+        }
     }
 
     /// Hands over the state as it is after the newest closed slide. Comes after that slide is handed over.

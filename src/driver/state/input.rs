@@ -5,6 +5,7 @@ use crate::checkpoint::{self, Slide};
 use crate::count::{Ring, Window};
 use crate::ids::{CutNumber, Generation, Millis, Offset, Partition, Position, Session, Slot, TopicId};
 use crate::launch::Target;
+use crate::snapshot::{Plan, Ranked};
 use crate::source::start::Loss;
 use crate::wire::message::{Counts, Delta, ToExecutor};
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub memory_bytes: usize,
     /// How slides are made durable; `None`: there is no checkpoint.
     pub checkpoint: Option<Durability>,
+    /// Which windows go into snapshots, with a checkpoint; `None`: there are no snapshots.
+    pub snapshots: Option<Plan>,
     /// Whether each slide's own counts are wanted as [`Effect::Slide`].
     pub report_slides: bool,
     /// Seed of the hash table; unknown to whoever chooses the keys.
@@ -164,8 +167,9 @@ pub enum Effect {
     Print(Window),
     /// The newest slide's own counts; stands before the window they are newest in.
     Slide(SlideReport),
-    /// Make a slide durable, behind those before it; answer with [`Input::Kept`].
-    Keep(Box<Slide>),
+    /// Make a slide durable, behind those before it; answer with [`Input::Kept`]. With its window where snapshots have
+    /// it.
+    Keep(Box<Slide>, Option<Ranked>),
     /// Make the state durable as it is after the last slide that was handed over; the first time answer with
     /// [`Input::StartKept`].
     Base(Box<checkpoint::State>),

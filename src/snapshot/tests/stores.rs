@@ -19,7 +19,10 @@ async fn slides_that_no_memory_was_left_for_are_read_back_from_the_checkpoint() 
     drop(driver);
     // Room for a few slides only, and a store that fails for as long as they come.
     (0..12).for_each(|skip| faults.soon(skip, Fault::FailBefore));
-    let opened = checkpoint::open(place.checkpoint.clone(), opening(2), async |_| None).await.unwrap();
+    let opened =
+        checkpoint::open(place.checkpoint.clone(), opening(2), Arc::new(|_: &checkpoint::Owner| None))
+            .await
+            .unwrap();
     let mut driver = Driver::of(opened, &place, 5, 3_000);
     driver.slides(40).await;
     assert_eq!(driver.through_ms, None, "nothing can be visible yet");

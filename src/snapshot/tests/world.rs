@@ -10,9 +10,7 @@ use std::sync::Arc;
 use flate2::read::GzDecoder;
 
 use super::super::*;
-use crate::checkpoint::{
-    self, Fingerprint, Force, Limits, Marks, Offered, Opened, Opening, State, samples::Random,
-};
+use crate::checkpoint::{self, Fingerprint, Force, Limits, Marks, Opened, Opening, State, samples::Random};
 use crate::config::{Snapshots, Timespan};
 use crate::count::{KeyTable, Pairs, Ring};
 use crate::ids::{Millis, Partition, Position};
@@ -195,7 +193,12 @@ pub(super) fn opening(attempt: u32) -> Opening {
 
 impl Driver {
     pub(super) async fn start(place: &Place, attempt: u32, seed: u64) -> Self {
-        let opened = checkpoint::open(place.checkpoint.clone(), opening(attempt), async |_| None).await;
+        let opened = checkpoint::open(
+            place.checkpoint.clone(),
+            opening(attempt),
+            Arc::new(|_: &checkpoint::Owner| None),
+        )
+        .await;
         Self::of(opened.unwrap(), place, seed, QUEUE_BYTES)
     }
 
@@ -207,7 +210,7 @@ impl Driver {
         let setup = Setup { until_ms, queue_bytes, ..setup(place, opened.epoch) };
         let ring = recovered.map_or_else(|| Ring::with_seed(2), |recovered| recovered.ring);
         let mut counter = Counter::new(ring, last, seed);
-        let (log, logged) = opened.start(counter.state());
+        let (log, logged) = opened.start(Box::new(counter.state()));
         let (writer, events) = start(setup);
         let (based, through_ms, behind) = (None, None, 0);
         Self { counter, log, logged, writer, events, durable: last, based, through_ms, behind }
@@ -224,7 +227,7 @@ impl Driver {
     /// Counts a slide that may not become durable.
     pub(super) fn closed(&mut self) {
         let (slide, told) = self.counter.count();
-        assert!(matches!(self.log.offer(slide), Offered::Queued(number) if number == told.number));
+        assert_eq!(self.log.offer(Box::new(slide)), told.number);
         self.writer.closed(told);
     }
 
@@ -237,7 +240,7 @@ impl Driver {
                 }
                 checkpoint::Event::BaseWanted => {
                     self.based = Some(self.counter.last);
-                    self.log.base(self.counter.state());
+                    self.log.base(Box::new(self.counter.state()));
                 }
                 checkpoint::Event::Based { number, .. } => {
                     self.based = self.based.filter(|wanted| number < *wanted);

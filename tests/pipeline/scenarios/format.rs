@@ -17,7 +17,7 @@ pub(super) fn effect(effect: &Effect) -> Vec<String> {
         }
         Effect::Print(window) => self::window(window),
         Effect::Slide(_) => Vec::new(),
-        Effect::Keep(slide) => {
+        Effect::Keep(slide, _) => {
             let ranges = slide.ranges.iter().map(|(p, from, until)| format!(" {p} {from}-{}", until.offset));
             let records: u64 = slide.counts.iter().map(|(_, bucket)| bucket.total()).sum();
             vec![format!("keep {}: {records} records{}", slide.end_ms, ranges.collect::<String>())]

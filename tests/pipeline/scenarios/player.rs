@@ -68,6 +68,7 @@ impl Player {
                 queue_slides: slides as usize,
                 queue_bytes: 64 << 20,
             }),
+            snapshots: None,
             report_slides: false,
             seed: 1,
         };

@@ -311,7 +311,7 @@ impl World {
                 let taken = !failing || self.random.one_in(2);
                 self.after(delay_ms, Happening::Driver(Input::Committed { taken }));
             }
-            Effect::Keep(_) | Effect::Base(_) => unreachable!("there is no checkpoint"),
+            Effect::Keep(..) | Effect::Base(_) => unreachable!("there is no checkpoint"),
             Effect::Look(look) => {
                 self.look = self.look.max(look);
                 let delay_ms = self.some_ms(1, 100);

@@ -1,0 +1,92 @@
+//! The driver's dealings with its snapshots: begun with the checkpoint, told every slide, closed after it.
+
+use std::time::Duration;
+
+use tokio::time;
+
+use crate::checkpoint::Opened;
+use crate::ids::Millis;
+use crate::snapshot::{self, Event, Events, Owner, Plan, Slide, Writer};
+use crate::store::Store;
+
+/// Where snapshots go, and which windows.
+#[derive(Debug, Clone)]
+pub struct SnapshotSetup {
+    /// Their directory.
+    pub store: Store,
+    /// What is written.
+    pub plan: Plan,
+}
+
+/// The snapshots on their way; of a job without any, nothing ever happens to them.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    setup: Option<SnapshotSetup>,
+    /// Bound of what waits to be written, bytes.
+    queue_bytes: usize,
+    writing: Option<(Writer, Events)>,
+}
+
+impl Snapshots {
+    pub(super) fn new(setup: Option<SnapshotSetup>, queue_bytes: usize) -> Self {
+        Self { setup, queue_bytes, writing: None }
+    }
+
+    /// Begins, with the checkpoint opened and not started: what it holds up to `until_ms` may still have to be made
+    /// visible.
+    pub(super) fn start(
+        &mut self,
+        opened: &mut Opened,
+        checkpoint: &Store,
+        until_ms: Option<Millis>,
+        ids_max: usize,
+    ) {
+        let Some(SnapshotSetup { store, plan }) = self.setup.clone() else { return };
+        opened.keep_since(Millis::MIN);
+        self.writing = Some(snapshot::start(snapshot::Setup {
+            store,
+            plan,
+            owner: Owner { checkpoint: checkpoint.address().to_string(), epoch: opened.epoch },
+            checkpoint: checkpoint.clone(),
+            until_ms,
+            ids_max,
+            queue_bytes: self.queue_bytes,
+        }));
+    }
+
+    /// A slide closed.
+    pub(super) fn closed(&mut self, slide: Slide) {
+        if let Some((writer, _)) = &mut self.writing {
+            writer.closed(slide);
+        }
+    }
+
+    /// Every slide up to this end is durable.
+    pub(super) fn durable(&mut self, end_ms: Millis) {
+        if let Some((writer, _)) = &mut self.writing {
+            writer.durable(end_ms);
+        }
+    }
+
+    /// Waits for what happens next, for ever if nothing can.
+    pub(super) async fn next(&mut self) -> Event {
+        let next = match &mut self.writing {
+            Some((_, events)) => events.recv().await,
+            None => None,
+        };
+        match next {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Has the last file written, within a time; what is not visible by then is made by the next attempt.
+    pub(super) async fn close(self, within: Duration) {
+        let Some((writer, mut events)) = self.writing else { return };
+        writer.close();
+        let closed = async { while events.recv().await.is_some() {} };
+        if time::timeout(within, closed).await.is_err() {
+            tracing::warn!("the last snapshot is not written yet; the next run of the job writes it");
+        }
+    }
+}
