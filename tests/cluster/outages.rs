@@ -152,4 +152,12 @@ fn what_hdfs_refuses_is_said_with_the_path_and_a_remedy() {
     let mut job = start(&file);
     assert_eq!(job.exit_code(), 1, "{}", job.seen);
     assert!(job.seen.logs(&file) > 0 && job.seen.windows.is_empty(), "{}", job.seen);
+    let private = place("private").0;
+    let path = private.strip_prefix(&named("SPINDLE_HDFS")).unwrap();
+    hdfs(&["dfs", "-mkdir", "-p", path]);
+    hdfs(&["dfs", "-chmod", "700", path]);
+    let job = Job::new(&brokers(), &topic.name).set("checkpoint.path", &private);
+    let mut job = job.env("HADOOP_USER_NAME", "stranger").start();
+    assert_eq!(job.exit_code(), 1, "{}", job.seen);
+    assert!(job.seen.logs("Permission denied") > 0 && job.seen.logs(path) > 0, "{}", job.seen);
 }

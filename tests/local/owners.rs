@@ -1,5 +1,7 @@
 //! One checkpoint, several drivers: what a restart goes on from, who may take it over, and what becomes of the other.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -142,6 +144,45 @@ fn from_checkpoint_needs_one() {
     }
 }
 
+/// Rows are made of durable slides; a file per second, and at the end one of the rest.
+#[test]
+fn snapshots_follow_the_checkpoint_and_need_one() {
+    let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
+    let path = place.path().join("s");
+    let snapshots = format!("{{path: 'file://{}', every: 500ms, roll: 1s, compress: none}}", path.display());
+    let mut refused = mock.job().set("snapshots", &snapshots).start();
+    assert_eq!(refused.exit_code(), 2, "{}", refused.seen);
+    assert_eq!(refused.seen.logs("snapshots needs a checkpoint"), 1, "{}", refused.seen);
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        let mut job = job(&mock, &place).set("snapshots", &snapshots).start();
+        let total = mock.write(3);
+        until_durable(&mut job, total);
+        let seen = job.finish();
+        assert_eq!(seen.logs("the last snapshot is not written yet"), 0, "{seen}");
+        ends.extend(seen.windows.iter().map(|window| (window.window_end_ms, window.total)));
+    }
+    assert_eq!(rows(&path), ends, "every window that was printed, once, in order");
+}
+
+/// End and total of every window in a snapshot directory, by file name.
+fn rows(dir: &Path) -> Vec<(i64, u64)> {
+    let mut files: Vec<_> = walk(dir);
+    files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("windows-"));
+    files.sort();
+    let lines = files.iter().flat_map(|path| {
+        let text = fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect::<Vec<_>>()
+    });
+    let first = lines.filter(|row| row["rank"].as_u64().is_none_or(|rank| rank == 1));
+    first.map(|row| (row["window_end_ms"].as_i64().unwrap(), row["total"].as_u64().unwrap())).collect()
+}
+
+fn walk(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
 #[test]
 fn a_checkpoint_of_another_stream_is_refused_before_anyone_is_fenced() {
     let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
@@ -162,7 +203,7 @@ fn a_checkpoint_of_another_stream_is_refused_before_anyone_is_fenced() {
 #[test]
 fn a_checkpoint_that_cannot_be_is_said_to_be_none() {
     let (mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
-    std::fs::write(place.path().join("c"), "a file").unwrap();
+    fs::write(place.path().join("c"), "a file").unwrap();
     let mut refused = job(&mock, &place).start();
     assert_eq!(refused.exit_code(), 1, "{}", refused.seen);
     let path = place.path().join("c");

@@ -25,6 +25,7 @@ pub(crate) struct Job {
     args: Vec<String>,
     stdout: Option<Stdio>,
     own_group: bool,
+    env: Vec<(&'static str, &'static str)>,
 }
 
 /// A job under way. Dropped, it is killed, and its executors with it.
@@ -51,7 +52,7 @@ enum Event {
 impl Job {
     /// Reads `topic` from its beginning; windows of 600 s, each 500 ms, as JSON with every key.
     pub(crate) fn new(brokers: &str, topic: &str) -> Self {
-        let job = Self { args: Vec::new(), stdout: None, own_group: false };
+        let job = Self { args: Vec::new(), stdout: None, own_group: false, env: Vec::new() };
         job.set("source.brokers", &format!("[\"{}\"]", brokers.replace(',', "\",\"")))
             .set("source.topics", &format!("[\"{topic}\"]"))
             .set("source.group", &format!("group-of-{}", topic.trim_start_matches('^')))
@@ -88,12 +89,18 @@ impl Job {
         self
     }
 
+    /// Gives it an environment variable.
+    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.env.push((name, value));
+        self
+    }
+
     /// Starts `spindle submit`.
     pub(crate) fn start(self) -> Running {
         let dir = TempDir::new().unwrap();
         std::fs::write(dir.path().join(JOB_FILE), "name: e2e\n").unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
-        command.arg("submit").args(&self.args).arg(JOB_FILE);
+        command.arg("submit").args(&self.args).arg(JOB_FILE).envs(self.env);
         run(command, dir, self.stdout, self.own_group)
     }
 }
