@@ -22,6 +22,7 @@ mod fields;
 mod head;
 mod layout;
 mod slide;
+mod log;
 mod base;
 mod owner;
 mod claim;
@@ -34,12 +35,13 @@ mod show;
 pub(crate) mod samples;
 
 pub use claim::Sight;
-pub use frame::Tail;
+pub use frame::{Identity, Tail};
 pub use head::{BaseHead, Fingerprint, LogHead, Unreadable};
 pub use history::{History, Lost, Past};
 pub use layout::{AttemptDir, FileInfo, survey};
+pub use log::{LogEncoder, Piece};
 pub use owner::{Because, Facts, Force, HasEnded, Owner, Verdict, judge, quiet_ms};
-pub use recover::{Corrupt, Recovered, Report};
+pub use recover::{Corrupt, Files, Recovered, Report, recover};
 pub use show::{FileContent, Numbered, Shown, inspect};
 pub use slide::{Marks, Slide};
 pub use writer::{Event, Events, Limits, State, Writer};
@@ -180,7 +182,7 @@ pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result
         retain::set_aside(&store, claim.epoch, &claim.earlier).await?;
         (None, Report::default())
     } else {
-        recover::recover(&store, &claim.earlier, true, opening.ids_max, opening.seed).await?
+        recover(&store, &claim.earlier, true, opening.ids_max, opening.seed).await?
     };
     if let Some(recovered) = &recovered {
         matches(&store, &recovered.base.fingerprint, &opening.fingerprint)?;
@@ -210,7 +212,7 @@ async fn check_fingerprint(store: &Store, ours: &Fingerprint) -> Result<(), Open
     let path = attempt.base(number);
     // It may be renamed or deleted meanwhile; what counts is what is read once the checkpoint is ours.
     let Ok(bytes) = store.read_so_far(&path, BASE_HEAD_BYTES_MAX).await else { return Ok(()) };
-    let identity = frame::Identity { epoch: attempt.epoch, number };
+    let identity = Identity { epoch: attempt.epoch, number };
     match head::read::<BaseHead>(&mut frame::Frames::new(&bytes, identity), identity) {
         Ok(head) => matches(store, &head.fingerprint, ours),
         Err(error @ Unreadable::Newer(_)) => Err(OpenError::Unreadable { path, error }),

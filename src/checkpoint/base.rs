@@ -10,13 +10,33 @@ use tokio_util::bytes::Bytes;
 
 use super::fields::{Fields, put_signed};
 use super::frame::{self, Frames, HEAD_BYTES, Identity, Kind, PAYLOAD_BYTES_MAX};
-use super::head::{self, BaseHead, Unreadable};
+use super::head::{self, BaseHead, FORMAT, Fingerprint, Unreadable};
+use super::writer::State;
 use crate::count::keys::KeyListWriter;
 use crate::count::{KeyId, Malformed, Restore, RingImage, SealedBucket};
+use crate::ids::Millis;
 use crate::store::{Content, Pieces};
 
 /// A list of keys is cut here, bytes: what the writer holds at a time.
 const KEYS_BYTES: usize = 1 << 20;
+
+impl State {
+    /// The content of a base of this state, which is that after slide number `slide`.
+    pub fn base(
+        self,
+        slide: u64,
+        length_ms: Millis,
+        fingerprint: Fingerprint,
+        identity: Identity,
+    ) -> Content {
+        let Self { end_ms, attempt, whole, positions, ring } = self;
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let format = FORMAT;
+        let head =
+            BaseHead { format, version, slide, end_ms, attempt, whole, length_ms, fingerprint, positions };
+        Base { head, ring }.content(identity)
+    }
+}
 
 /// A base to be written.
 #[derive(Debug)]
@@ -151,7 +171,6 @@ fn take_bucket(restore: &mut Restore, payload: &[u8]) -> Result<(), Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::head::Fingerprint;
     use crate::count::{KeyTable, Pairs, Ring};
     use crate::ids::{Partition, Position};
 
@@ -174,7 +193,7 @@ mod tests {
         let (key, time) = ("record".to_owned(), "processing".to_owned());
         let topics = vec![("t".to_owned(), None)];
         let head = BaseHead {
-            format: head::FORMAT,
+            format: FORMAT,
             version: "0".to_owned(),
             slide: 5,
             end_ms: Some(5_000),

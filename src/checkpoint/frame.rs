@@ -29,7 +29,7 @@ pub(super) enum Kind {
 
 /// Which file a frame belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
+pub struct Identity {
     /// The attempt's epoch.
     pub epoch: u64,
     /// The file's number.

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use tokio_util::bytes::Bytes;
+
 use super::frame::{Frames, Identity, Kind, Tail};
 use super::head::{self, BaseHead, LogHead, Unreadable};
 use super::layout::AttemptDir;
@@ -76,20 +78,43 @@ pub struct Corrupt {
     pub last: u64,
 }
 
+/// Files that can be read: those of a store, or of a simulation.
+pub trait Files: Sync {
+    /// A whole closed file, of at most `bytes_max`.
+    fn read(&self, path: &str, bytes_max: u64) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
+
+    /// The first bytes of a file that may still be written, at most `bytes_max`.
+    fn read_so_far(
+        &self,
+        path: &str,
+        bytes_max: u64,
+    ) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
+}
+
+impl Files for Store {
+    async fn read(&self, path: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+        self.read(path, bytes_max).await
+    }
+
+    async fn read_so_far(&self, path: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+        self.read_so_far(path, bytes_max).await
+    }
+}
+
 /// Everything in `attempts`. `settled` says that nobody writes there any more; otherwise what can be read so far is
 /// read. `ids_max` bounds key numbers, `seed` is for the ring.
-pub(super) async fn recover(
-    store: &Store,
+pub async fn recover(
+    files: &impl Files,
     attempts: &[AttemptDir],
     settled: bool,
     ids_max: usize,
     seed: u64,
 ) -> Result<(Option<Recovered>, Report), OpenError> {
     let mut report = Report::default();
-    let Some((identity, mut replay)) = newest_base(store, attempts, ids_max, &mut report).await? else {
+    let Some((identity, mut replay)) = newest_base(files, attempts, ids_max, &mut report).await? else {
         return Ok((None, report));
     };
-    let limits = limits(store, attempts).await?;
+    let limits = limits(files, attempts).await?;
     for attempt in attempts.iter().filter(|attempt| attempt.epoch >= identity.epoch) {
         let limit = limits.of(attempt.epoch);
         for log in &attempt.logs {
@@ -98,9 +123,9 @@ pub(super) async fn recover(
             }
             let path = attempt.log(log.number);
             let bytes = if settled {
-                store.read(&path, FILE_BYTES_MAX).await?
+                files.read(&path, FILE_BYTES_MAX).await?
             } else {
-                store.read_so_far(&path, FILE_BYTES_MAX).await?
+                files.read_so_far(&path, FILE_BYTES_MAX).await?
             };
             let this = Identity { epoch: attempt.epoch, number: log.number };
             report.logs += 1;
@@ -115,7 +140,7 @@ pub(super) async fn recover(
 
 /// The newest base that can be read. That all are damaged is an error: starting from nothing is for people to order.
 async fn newest_base(
-    store: &Store,
+    files: &impl Files,
     attempts: &[AttemptDir],
     ids_max: usize,
     report: &mut Report,
@@ -124,7 +149,7 @@ async fn newest_base(
         for file in attempt.bases.iter().rev() {
             let path = attempt.base(file.number);
             let identity = Identity { epoch: attempt.epoch, number: file.number };
-            let bytes = match store.read(&path, FILE_BYTES_MAX).await {
+            let bytes = match files.read(&path, FILE_BYTES_MAX).await {
                 Err(error) if error.kind == StoreKind::Gone => continue,
                 bytes => bytes?,
             };
@@ -156,11 +181,11 @@ impl Limits {
     }
 }
 
-pub(super) async fn limits(store: &Store, attempts: &[AttemptDir]) -> Result<Limits, StoreError> {
+pub(super) async fn limits(files: &impl Files, attempts: &[AttemptDir]) -> Result<Limits, StoreError> {
     let mut limits = BTreeMap::new();
     for attempt in attempts {
         for log in &attempt.logs {
-            let bytes = store.read_so_far(&attempt.log(log.number), HEAD_BYTES_MAX).await?;
+            let bytes = files.read_so_far(&attempt.log(log.number), HEAD_BYTES_MAX).await?;
             let identity = Identity { epoch: attempt.epoch, number: log.number };
             if let Ok(head) = head::read::<LogHead>(&mut Frames::new(&bytes, identity), identity) {
                 limits.insert(attempt.epoch, head.after);

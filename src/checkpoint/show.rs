@@ -6,7 +6,7 @@ use super::frame::{Frames, Identity, Kind, Tail};
 use super::head::{self, BaseHead, LogHead, Unreadable};
 use super::layout::parse_file;
 use super::slide::{Slide, Table};
-use super::{base, recover};
+use super::{Recovered, Report, base, recover};
 use crate::store::{Store, StoreError};
 
 /// Longest file read, bytes.
@@ -62,13 +62,13 @@ pub struct Shown {
     /// Who owns it and what lies there.
     pub sight: Sight,
     /// What recovery would read now; a log that is being written may be longer than what can be read of it.
-    pub recovery: Result<(Option<recover::Recovered>, recover::Report), OpenError>,
+    pub recovery: Result<(Option<Recovered>, Report), OpenError>,
 }
 
 /// Reads a checkpoint as recovery would, without taking it.
 pub async fn inspect(store: &Store, ids_max: usize) -> Result<Shown, StoreError> {
     let sight = Sight::look(store).await?;
-    let recovery = recover::recover(store, &sight.attempts, false, ids_max, 0).await;
+    let recovery = recover(store, &sight.attempts, false, ids_max, 0).await;
     Ok(Shown { sight, recovery })
 }
 

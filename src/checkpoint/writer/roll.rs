@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::Event;
 use super::task::{End, Order, Task};
-use super::{Event, State};
-use crate::checkpoint::base::Base;
 use crate::checkpoint::frame::Identity;
-use crate::checkpoint::head::{BaseHead, FORMAT};
 use crate::checkpoint::layout::{attempt_dir, base_name};
 use crate::checkpoint::retain::{Ends, retain};
 use crate::store::StoreError;
@@ -49,19 +47,10 @@ impl Task {
         self.leave_log();
         let number = self.number();
         self.log_number = Some(number);
-        let State { end_ms, attempt, whole, positions, ring } = *state;
-        let head = BaseHead {
-            format: FORMAT,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            slide,
-            end_ms,
-            attempt,
-            whole,
-            length_ms: self.opening.length_ms,
-            fingerprint: self.opening.fingerprint.clone(),
-            positions,
-        };
-        let content = Base { head, ring }.content(Identity { epoch: self.epoch, number });
+        let identity = Identity { epoch: self.epoch, number };
+        let fingerprint = self.opening.fingerprint.clone();
+        let end_ms = state.end_ms;
+        let content = state.base(slide, self.opening.length_ms, fingerprint, identity);
         let mut ends = std::mem::take(&mut self.roll.ends);
         ends.insert((self.epoch, number), end_ms);
         self.roll = Roll { base_bytes: self.roll.base_bytes, ..Roll::default() };

@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 use super::caution::Caution;
 use super::roll::Roll;
 use super::{Event, Limits, State};
-use crate::checkpoint::frame::{self, Identity, Kind, PAYLOAD_BYTES_MAX};
-use crate::checkpoint::head::{self, FORMAT, LogHead};
+use crate::checkpoint::frame::Identity;
 use crate::checkpoint::layout::{OWNER, attempt_dir, log_name};
-use crate::checkpoint::slide::{Slide, Table};
+use crate::checkpoint::log::{LogEncoder, Piece};
+use crate::checkpoint::slide::Slide;
 use crate::checkpoint::{Opened, Opening};
 use crate::clock::Clock;
 use crate::ids::Millis;
@@ -23,8 +23,6 @@ use crate::store::{Copies, Hold, Kind as StoreKind, LogWriter, Store, StoreError
 
 /// Longest wait after an error; the first is the store's, and it doubles.
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
-/// One sync carries at most so much, unless a single slide is larger.
-const BATCH_BYTES: usize = 8 << 20;
 
 /// What the driver orders.
 #[derive(Debug)]
@@ -70,11 +68,8 @@ pub(super) struct Task {
 /// The log being written.
 pub(super) struct Open {
     pub(super) log: LogWriter,
-    identity: Identity,
-    table: Table,
+    encoder: LogEncoder,
     copies: Copies,
-    /// Whether the log's head has been written.
-    begun: bool,
 }
 
 impl Task {
@@ -178,33 +173,12 @@ impl Task {
             return self.failed(error).await;
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        let mut piece = Vec::new();
-        if !open.begun {
-            let head = LogHead {
-                format: FORMAT,
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                after: self.durable,
-                length_ms: self.opening.length_ms,
-            };
-            frame::put(&mut piece, open.identity, Kind::Head, 0, &head::encode(&head));
-        }
-        let mut last = None;
-        let mut slides = 0;
-        for order in &self.queue {
-            let Order::Slide(number, slide) = order else { break };
-            let payload = open.table.encode(slide);
-            assert!(
-                payload.len() <= PAYLOAD_BYTES_MAX,
-                "driver.memory ends the job before a slide has 2^30 bytes"
-            );
-            frame::put(&mut piece, open.identity, Kind::Slide, *number, &payload);
-            last = Some((*number, slide.end_ms));
-            slides += 1;
-            if piece.len() >= BATCH_BYTES {
-                break;
-            }
-        }
-        let Some((number, end_ms)) = last else { return Ok(()) };
+        let slides = self.queue.iter().map_while(|order| match order {
+            Order::Slide(number, slide) => Some((*number, &**slide)),
+            _ => None,
+        });
+        let piece = open.encoder.piece(self.durable, self.opening.length_ms, slides);
+        let Some(Piece { bytes: piece, slides, last: number, end_ms }) = piece else { return Ok(()) };
         let (began, bytes) = (self.clock.monotonic(), piece.len() as u64);
         let copies = open.copies;
         if let Err(error) = open.log.append(piece.into()).await {
@@ -212,7 +186,6 @@ impl Task {
             self.caution.failed(copies);
             return self.failed(error).await;
         }
-        open.begun = true;
         let took = self.clock.monotonic() - began;
         self.queue.drain(..slides);
         (self.durable, self.failing) = (number, None);
@@ -235,8 +208,8 @@ impl Task {
         let path = format!("{}/{}", attempt_dir(self.epoch), log_name(number));
         let copies = self.caution.copies();
         let log = self.store.open_log(&path, copies).await?;
-        let identity = Identity { epoch: self.epoch, number };
-        self.open = Some(Open { log, identity, table: Table::default(), copies, begun: false });
+        let encoder = LogEncoder::new(Identity { epoch: self.epoch, number });
+        self.open = Some(Open { log, encoder, copies });
         Ok(())
     }
 
