@@ -26,6 +26,8 @@ pub(super) struct Slides {
     pub attempt: u32,
     /// Whether the first slide has begun.
     begun: bool,
+    /// Whether the next slide to close also holds what was written since an earlier attempt's last slide.
+    after_gap: bool,
     /// How many slides before now were each the whole truth, without a gap.
     pub whole: u64,
 }
@@ -64,6 +66,7 @@ impl Slides {
             closed_ms: None,
             attempt,
             begun: false,
+            after_gap: false,
             whole: 0,
         }
     }
@@ -81,6 +84,7 @@ impl Slides {
     fn begin(&mut self, now_ms: Millis, slide_ms: Millis) {
         let now_boundary = now_ms.div_euclid(slide_ms) * slide_ms;
         if self.last_end_ms.is_none_or(|durable_ms| durable_ms < now_boundary) {
+            self.after_gap = self.last_end_ms.is_some();
             (self.last_end_ms, self.whole) = (Some(now_boundary), 0);
         }
         self.begun = true;
@@ -224,7 +228,8 @@ impl State {
         let unread = self.partitions.iter().filter(|(partition, held)| !(held.led && read(partition)));
         let unread: Vec<_> = unread.map(|(partition, _)| partition.clone()).collect();
         let backlog = slide.ranges.values().any(|range| range.behind_ms.is_some());
-        let whole = unread.is_empty() && !backlog && slide.skipped.is_empty();
+        let after_gap = std::mem::take(&mut self.slides.after_gap);
+        let whole = unread.is_empty() && !backlog && slide.skipped.is_empty() && !after_gap;
         self.slides.whole = if whole { self.slides.whole + 1 } else { 0 };
         for (partition, range) in &slide.ranges {
             if let Some(held) = self.partitions.get_mut(partition) {
