@@ -1,14 +1,17 @@
 //! What must be true of any run, said as plainly as possible: a naive recount beside the production state.
 
+pub(crate) mod ledger;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use spindle::count::Window;
 use spindle::driver::state::{Effect, Event, Outcome, SlideReport};
-use spindle::ids::{CutNumber, Millis, Offset, Partition};
+use spindle::ids::{CutNumber, Millis, Offset, Partition, Position};
 use spindle::source::start::{Loss, LossReason};
 use spindle::wire::message::ToExecutor;
 
 use crate::simulation::logs::{KEYS, Log, Logs};
+use ledger::{Ledger, truth};
 
 /// How old the broker's answer may be when the driver hears it, milliseconds; a stall comes on top.
 const FACTS_AGE_MS: Millis = 10_000;
@@ -20,7 +23,7 @@ type Counts = [u64; KEYS.len()];
 type Ends = BTreeMap<Partition, (u8, i32, Offset)>;
 
 /// Follows the driver's effects and panics at the first that is wrong.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Oracle {
     pub(crate) slide_ms: Millis,
     pub(crate) length_ms: Millis,
@@ -35,13 +38,17 @@ pub(crate) struct Oracle {
     known_ms: BTreeMap<Partition, Millis>,
     /// Losses told of partitions that have not been read behind them yet, with the log's epoch at that time.
     told: BTreeMap<Partition, Vec<i32>>,
-    printed: BTreeMap<Partition, Offset>,
+    /// What is printed, and durable where there is a checkpoint.
+    settled: BTreeMap<Partition, Offset>,
     committed: BTreeMap<Partition, Offset>,
     committing: BTreeMap<Partition, Offset>,
     answered_once: bool,
     assigned: BTreeSet<Partition>,
     slides: VecDeque<(Millis, Counts)>,
     newest: Option<SlideReport>,
+    /// The same, also once its window was shown.
+    latest: Option<SlideReport>,
+    pub(crate) ledger: Ledger,
     previous_had_cut: bool,
     /// How many slides before now were each the whole truth.
     whole: i64,
@@ -60,13 +67,15 @@ impl Oracle {
             epochs: BTreeMap::new(),
             known_ms: BTreeMap::new(),
             told: BTreeMap::new(),
-            printed: BTreeMap::new(),
+            settled: BTreeMap::new(),
             committed: BTreeMap::new(),
             committing: BTreeMap::new(),
             answered_once: false,
             assigned: BTreeSet::new(),
             slides: VecDeque::new(),
             newest: None,
+            latest: None,
+            ledger: Ledger::default(),
             previous_had_cut: true,
             whole: 0,
             ends_at_cut: BTreeMap::new(),
@@ -77,11 +86,11 @@ impl Oracle {
     /// A partition is to be counted from `offset`.
     pub(crate) fn begin(&mut self, partition: &Partition, offset: Offset) {
         self.next.insert(partition.clone(), offset);
-        self.printed.insert(partition.clone(), offset);
+        self.settled.insert(partition.clone(), offset);
     }
 
     pub(crate) fn committed(&mut self) {
-        self.answered_once = true;
+        self.answered_once |= self.ledger.rules.is_none();
         self.committed.append(&mut self.committing);
     }
 
@@ -91,19 +100,28 @@ impl Oracle {
                 self.assigned.extend(list.iter().map(|(p, _)| p.clone()))
             }
             Effect::Send(_, ToExecutor::Cut(cut)) => self.cut(cut.number, logs),
-            Effect::Event(Event::PartitionAdded(partition, first)) => self.begin(partition, *first),
+            Effect::Event(Event::PartitionAdded(partition, first)) => {
+                self.begin(partition, *first);
+                self.ledger.added.insert(partition.clone(), *first);
+            }
+            Effect::Keep(slide, _) => self.keep(slide, logs),
             Effect::Event(Event::Lost(loss)) => self.lost(now_ms, loss, logs),
             Effect::Slide(report) => self.slide(report, logs),
             Effect::Print(window) => self.window(window, logs),
             Effect::Commit(positions) => {
                 assert!(self.committing.is_empty(), "one commit at a time");
+                let start_kept = self.ledger.rules.is_none() || self.ledger.start_kept;
+                assert!(start_kept, "nothing is committed before the start is durable");
                 for (partition, position) in positions {
-                    assert_eq!(position.offset, self.printed[partition], "{partition}: committed as printed");
+                    assert_eq!(position.offset, self.settled[partition], "{partition}: committed as settled");
                     self.committing.insert(partition.clone(), position.offset);
                 }
             }
             Effect::Finish(Outcome::Stopped { clean: true }) => {
-                assert_eq!(self.committed, self.printed, "clean: everything printed is committed");
+                assert_eq!(self.committed, self.settled, "clean: everything settled is committed");
+                assert_eq!(self.ledger.acked, self.ledger.entries.len(), "clean: everything kept is durable");
+                let shown = self.ledger.rules.is_none() || self.ledger.shown == self.ledger.acked;
+                assert!(shown, "clean: everything shown is durable, and the other way round");
             }
             _ => {}
         }
@@ -129,37 +147,25 @@ impl Oracle {
     fn cut(&mut self, number: CutNumber, logs: &Logs) {
         let everything = self.next.keys().all(|partition| self.assigned.contains(partition));
         assert!(number.0 > 1 || everything, "the first slide begins when every partition has an owner");
+        // Each session gets its own; none of it depends on what the first of them caused.
+        let first = !self.ends_at_cut.contains_key(&number);
+        assert!(!first || self.ledger.has_room(), "windows wait when too much is not durable");
         let end = |log: &Log| (log.incarnation, log.epoch(), log.end);
         let ends = logs.logs.iter().map(|(partition, log)| (partition.clone(), end(log)));
         self.ends_at_cut.entry(number).or_insert_with(|| ends.collect());
     }
 
-    /// Each range goes on where the last one ended, and the counts are exactly the records in the ranges.
+    /// The counts are exactly the records in the ranges.
     fn slide(&mut self, report: &SlideReport, logs: &Logs) {
-        assert!(self.answered_once, "positions are durable before anything is printed");
-        let mut expected = Counts::default();
-        for (partition, from, until) in &report.ranges {
-            if *from != self.next[partition] {
-                let jumps = self.jumps.entry(partition.clone()).or_default();
-                let jump = std::iter::from_fn(|| jumps.pop_front()).find(|resumed| resumed == from);
-                assert_eq!(jump, Some(*from), "{partition} goes on at {}", self.next[partition]);
-            }
-            self.next.insert(partition.clone(), until.offset);
-            self.printed.insert(partition.clone(), until.offset);
-            let log = &logs.logs[partition];
-            if until.offset > *from {
-                let before = self.epochs.insert(partition.clone(), until.leader_epoch).unwrap_or(-1);
-                // What was read before the loss may come out after it was told.
-                let tellings = self.told.entry(partition.clone()).or_default();
-                let told = tellings.extract_if(.., |epoch| *epoch <= until.leader_epoch).count() > 0;
-                let cut = log.was_cut_below(*from, before, until.leader_epoch);
-                assert!(told || !cut, "{partition} was cut off below {from}, and nobody said so");
-            }
-            let records = log.read(until.leader_epoch, *from);
-            for record in records.iter().take_while(|record| record.offset < until.offset) {
-                expected[record.key] += 1;
-            }
+        let start_durable = self.answered_once || self.ledger.start_kept;
+        assert!(start_durable, "positions are durable before anything is printed");
+        self.shown(report.end_ms, &report.ranges);
+        self.read(&report.ranges, logs);
+        if self.ledger.rules.is_none() {
+            let read = report.ranges.iter().map(|(partition, _, until)| (partition.clone(), until.offset));
+            self.settled.extend(read);
         }
+        let expected = truth(&report.ranges, logs);
         let mut counted = Counts::default();
         for (key, count) in &report.counts {
             let at = KEYS.iter().position(|known| *known == key.as_deref());
@@ -169,6 +175,28 @@ impl Oracle {
         self.records += counted.iter().sum::<u64>();
         self.slides.push_back((report.end_ms, counted));
         self.newest = Some(report.clone());
+        self.latest = Some(report.clone());
+    }
+
+    /// Each range goes on where the last one ended, or behind what was lost.
+    fn read(&mut self, ranges: &[(Partition, Offset, Position)], logs: &Logs) {
+        for (partition, from, until) in ranges {
+            if *from != self.next[partition] {
+                let jumps = self.jumps.entry(partition.clone()).or_default();
+                let jump = std::iter::from_fn(|| jumps.pop_front()).find(|resumed| resumed == from);
+                assert_eq!(jump, Some(*from), "{partition} goes on at {}", self.next[partition]);
+            }
+            self.next.insert(partition.clone(), until.offset);
+            let log = &logs.logs[partition];
+            if until.offset > *from {
+                let before = self.epochs.insert(partition.clone(), until.leader_epoch).unwrap_or(-1);
+                // What was read before the loss may come out after it was told.
+                let tellings = self.told.entry(partition.clone()).or_default();
+                let told = tellings.extract_if(.., |epoch| *epoch <= until.leader_epoch).count() > 0;
+                let cut = log.was_cut_below(*from, before, until.leader_epoch);
+                assert!(told || !cut, "{partition} was cut off below {from}, and nobody said so");
+            }
+        }
     }
 
     /// A window is the sum of its slides, ranked by count, null first among equals, then key bytes.
@@ -204,6 +232,12 @@ impl Oracle {
         let clean = clean && window.unread.is_empty() && window.behind_ms == 0;
         self.previous_had_cut = report.cut.is_some();
         self.whole = if clean { self.whole + 1 } else { 0 };
+        if let (true, Some(at)) =
+            (self.ledger.rules.is_some_and(|rules| rules.wait), self.ledger.shown.checked_sub(1))
+        {
+            let kept = self.ledger.entries[at].marks.whole;
+            assert_eq!(kept as i64, self.whole, "slides in a row that were the whole truth");
+        }
         assert_eq!(window.complete, self.whole >= self.length_ms / self.slide_ms, "{window:?}");
         let Some(cut) = report.cut else { return };
         let before = self.ends_at_cut.remove(&CutNumber(cut.0 - 1)).unwrap_or_default();

@@ -3,18 +3,23 @@
 //! A failing seed is run again alone with `SPINDLE_SEED=<seed> cargo test --release --test pipeline simulation`,
 //! which also says what the driver did and what was done to it. `SPINDLE_SEEDS=<count>` runs more worlds, or fewer.
 
+mod world;
+mod life;
+mod attempts;
+mod keeping;
+mod writer;
+mod disk;
 mod faults;
 mod judge;
 pub(crate) mod logs;
 mod network;
 mod process;
 mod reader;
-mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use spindle::driver::state::Settings;
+use spindle::driver::state::{Durability, Settings};
 use spindle::random::Random;
 
 use logs::Logs;
@@ -31,6 +36,13 @@ struct Run {
     outcome: String,
 }
 
+/// No checkpoint, or one; a few slides may be on their way, or many.
+fn durability(random: &mut Random) -> Option<Durability> {
+    let queue_bytes = if random.one_in(8) { random.between(1, 900) as usize } else { 64 << 20 };
+    let queue_slides = random.between(1, 8) as usize;
+    (!random.one_in(3)).then(|| Durability { wait: random.one_in(2), queue_slides, queue_bytes })
+}
+
 fn run(seed: u64, loud: bool) -> Run {
     let mut random = Random::with_seed(seed);
     let slide_ms = if random.one_in(3) { 500 } else { 1_000 };
@@ -44,7 +56,7 @@ fn run(seed: u64, loud: bool) -> Run {
         straggler_ms: 4_000,
         skip_lost: !random.one_in(4),
         memory_bytes: 64 << 20,
-        checkpoint: None,
+        checkpoint: durability(&mut random),
         snapshots: None,
         report_slides: true,
         seed,
@@ -63,7 +75,7 @@ fn run(seed: u64, loud: bool) -> Run {
     }
     world.after(calm_ms, Happening::Calm);
     let trace = world.run(starts);
-    Run { trace, records: world.oracle.records, outcome: format!("{:?}", world.outcome) }
+    Run { trace, records: world.life.oracle.records, outcome: format!("{:?}", world.outcome) }
 }
 
 /// Runs every seed, on every core, and names the first that fails.

@@ -5,7 +5,7 @@ use spindle::executor::state::Input as ExecutorInput;
 use spindle::ids::{Millis, Partition};
 
 use super::network::FALSIFICATIONS;
-use super::process::Mail;
+use super::process::{Mail, Process};
 use super::world::{Happening, Phase, World, ghost};
 
 /// How long after the last fault windows may still be late or incomplete: a start that never connects, the longest
@@ -18,7 +18,7 @@ impl World {
         if self.phase != Phase::Faults {
             return;
         }
-        let kind = self.random.below(21);
+        let kind = self.random.below(if self.life.settings.checkpoint.is_some() { 27 } else { 21 });
         self.record(&("fault", kind));
         match kind {
             0 | 1 => self.with_process(|world, number| world.die(number, "killed".into())),
@@ -50,14 +50,17 @@ impl World {
             17 => self.starts_fail = !self.starts_fail,
             18 => self.starts_hang = !self.starts_hang,
             19 => self.haunt(),
-            _ => self.stop_early(),
+            20 => self.stop_early(),
+            21 | 22 => self.lose_store(),
+            how => self.harm_driver(how - 23),
         }
         let delay_ms = self.some_ms(300, 5_000);
         self.after(delay_ms, Happening::Fault);
     }
 
     fn with_process(&mut self, harm: impl FnOnce(&mut Self, usize)) {
-        let alive = self.processes.iter().enumerate().filter(|(_, process)| process.alive);
+        let ours = |process: &Process| process.alive && process.life == self.life.number;
+        let alive = self.processes.iter().enumerate().filter(|(_, process)| ours(process));
         let alive: Vec<_> = alive.map(|(number, _)| number).collect();
         if alive.is_empty() {
             return;
@@ -100,10 +103,17 @@ impl World {
     }
 
     fn stall_driver(&mut self) {
-        if !std::mem::replace(&mut self.stalled, true) {
+        if !std::mem::replace(&mut self.life.stalled, true) {
             let stalled_ms = self.some_ms(200, 9_000);
-            self.stalls_ms += stalled_ms;
+            self.life.stalls_ms += stalled_ms;
             self.after(stalled_ms, Happening::DriverResumes);
+        }
+    }
+
+    fn lose_store(&mut self) {
+        if !std::mem::replace(&mut self.disk.away, true) {
+            let away_ms = self.some_ms(200, 12_000);
+            self.after(away_ms, Happening::StoreBack);
         }
     }
 
@@ -152,7 +162,7 @@ impl World {
     /// Executors of other times and other drivers.
     fn haunt(&mut self) {
         let session = ghost(self.random.below(4) as u32, self.random.below(3) as u32, 1_000_000);
-        let attempt = self.settings.attempt;
+        let attempt = self.life.settings.attempt;
         self.after(0, Happening::Driver(Input::Opened { session, attempt: attempt - 1 }));
         if self.has_session(session.slot, session.generation) {
             self.after(0, Happening::Driver(Input::Opened { session, attempt }));
@@ -161,11 +171,12 @@ impl World {
     }
 
     fn stop_early(&mut self) {
-        if self.random.one_in(3) {
-            let deadline_ms = self.now_ms + self.some_ms(0, 10_000);
-            self.phase = Phase::Stopping(deadline_ms, false);
+        if self.random.one_in(3) && !self.life.is_over() && !self.life.paused {
+            let within_ms = self.some_ms(0, 10_000);
+            self.phase = Phase::Stopping(self.now_ms + within_ms, false);
+            let deadline_ms = self.drivers_ms() + within_ms;
             self.after(0, Happening::Driver(Input::Stop { deadline_ms }));
-            self.at(deadline_ms + 1_000, Happening::Check);
+            self.after(within_ms + 1_000, Happening::Check);
         }
     }
 
@@ -176,6 +187,7 @@ impl World {
         }
         self.phase = Phase::Recovery(self.now_ms);
         (self.commits_fail, self.starts_fail, self.starts_hang) = (false, false, false);
+        (self.disk.away, self.deaths_left, self.life.dies_after) = (false, 0, None);
         for process in &mut self.processes {
             (process.duplicate, process.falsify) = (false, None);
             process.speed = 400;
@@ -190,36 +202,44 @@ impl World {
         match self.phase {
             Phase::Faults => {}
             Phase::Recovery(since_ms) => {
-                let wanted = self.settings.length_ms / self.settings.slide_ms + 3;
+                let wanted = self.life.settings.length_ms / self.life.settings.slide_ms + 3;
                 let (executors, live) = self.executors();
-                if self.good >= wanted && executors == live && self.now_ms >= since_ms + 12_000 {
+                if self.life.good >= wanted && executors == live && self.now_ms >= since_ms + 12_000 {
                     self.phase = Phase::Quiet(self.now_ms);
                 }
                 let passed_ms = self.now_ms - since_ms;
-                assert!(passed_ms < RECOVERY_MS, "{} good windows, {live} of {executors} live", self.good);
+                assert!(
+                    passed_ms < RECOVERY_MS,
+                    "{} good windows, {live} of {executors} live",
+                    self.life.good
+                );
             }
             Phase::Quiet(since_ms) if self.now_ms >= since_ms + 6_000 => {
                 self.all_read().expect("what was written before the silence is counted");
-                let deadline_ms = self.now_ms + 20_000;
-                self.phase = Phase::Stopping(deadline_ms, true);
-                self.drive(Input::Stop { deadline_ms });
+                self.phase = Phase::Stopping(self.now_ms + 20_000, true);
+                self.drive(Input::Stop { deadline_ms: self.drivers_ms() + 20_000 });
             }
             Phase::Quiet(_) => {}
             Phase::Stopping(deadline_ms, _) => {
-                assert!(self.stalled || self.now_ms <= deadline_ms + 1_000, "the deadline is kept");
+                assert!(self.life.stalled || self.now_ms <= deadline_ms + 1_000, "the deadline is kept");
             }
         }
     }
 
     /// The job is over: was that called for?
     pub(crate) fn finish(&mut self, outcome: Outcome) {
+        self.end_life();
+        if self.others.keys().any(|number| *number > self.life.number) {
+            // It was paused and does not know that it is not the driver any more.
+            return;
+        }
         match (&outcome, self.phase) {
             (Outcome::Stopped { clean }, Phase::Stopping(deadline_ms, undisturbed)) => {
                 assert!(*clean || !undisturbed, "a stop that nothing disturbs is clean");
                 assert!(*clean || self.now_ms >= deadline_ms, "given up before the deadline");
             }
             (Outcome::Failed(reason), _) => {
-                let lost = self.losses > 0 && !self.settings.skip_lost;
+                let lost = self.losses > 0 && !self.life.settings.skip_lost;
                 assert!(lost && reason.contains("on_data_loss"), "there was no reason to fail: {reason}");
             }
             (Outcome::Stopped { .. }, _) => panic!("nobody asked it to stop"),

@@ -10,16 +10,20 @@ use super::world::{Arrival, SLACK_MS, World};
 impl World {
     /// Nobody delays a window for longer than the straggler's time after others have answered.
     pub(super) fn delayed(&mut self, cut: Option<CutNumber>) {
-        let Some(sent) = cut.and_then(|cut| self.cuts.remove(&cut)) else { return };
-        let straggler_ms = sent.sent_ms + self.settings.straggler_ms;
-        let alone_ms = sent.sent_ms + 6 * self.settings.straggler_ms;
-        let stalls_ms = self.stalls_ms - sent.stalls_ms;
+        let Some(sent) = cut.and_then(|cut| self.life.cuts.remove(&cut)) else { return };
+        if self.life.settings.checkpoint.is_some_and(|rules| rules.wait) {
+            // It is shown when the store has it.
+            return;
+        }
+        let straggler_ms = sent.sent_ms + self.life.settings.straggler_ms;
+        let alone_ms = sent.sent_ms + 6 * self.life.settings.straggler_ms;
+        let stalls_ms = self.life.stalls_ms - sent.stalls_ms;
         let due_ms = sent.answered_ms.unwrap_or(alone_ms).max(straggler_ms) + stalls_ms + SLACK_MS;
-        self.due_ms = self.due_ms.max(due_ms);
+        self.life.due_ms = self.life.due_ms.max(due_ms);
         assert!(
-            self.now_ms <= self.due_ms,
+            self.now_ms <= self.life.due_ms,
             "{cut:?} was due at {} and closed at {}",
-            self.due_ms,
+            self.life.due_ms,
             self.now_ms
         );
     }
@@ -27,15 +31,18 @@ impl World {
     pub(super) fn noticed(&mut self, event: Event) {
         match event {
             Event::SessionOpened(session) => {
-                assert!(self.live.insert(session), "a session opens once");
+                assert!(self.life.live.insert(session), "a session opens once");
+                let process = self.processes.get(session.connection as usize);
+                let ours = process.is_some_and(|process| process.life == self.life.number);
+                assert!(ours, "{session} is of another attempt");
             }
             Event::SessionEnded(session, reason) => {
-                assert!(self.live.remove(&session), "a session ends once");
+                assert!(self.life.live.remove(&session), "a session ends once");
                 let faulty = self.processes[session.connection as usize].faulty;
                 assert!(faulty || reason == EndReason::Surplus, "{session} did nothing wrong: {reason}");
             }
             Event::Lost { .. } => {
-                assert!(self.settings.skip_lost && self.losses > 0, "nothing was lost: {event:?}");
+                assert!(self.life.settings.skip_lost && self.losses > 0, "nothing was lost: {event:?}");
             }
             _ => {}
         }
@@ -48,12 +55,12 @@ impl World {
         }
         let session = sender.session();
         match arrival {
-            Arrival::Opened => self.drive(Input::Opened { session, attempt: self.settings.attempt }),
+            Arrival::Opened => self.drive(Input::Opened { session, attempt: self.life.settings.attempt }),
             Arrival::Closed => self.drive(Input::Closed { session, reason: "reset".into() }),
             Arrival::Message(message, wrong) => {
-                let live = self.live.contains(&session);
+                let live = self.life.live.contains(&session);
                 if let (ToDriver::Delta(delta), true, false) = (&message, live, wrong) {
-                    let asked = self.cuts.range_mut(..=delta.cut);
+                    let asked = self.life.cuts.range_mut(..=delta.cut);
                     asked.for_each(|(_, sent)| sent.answered_ms = sent.answered_ms.or(Some(self.now_ms)));
                 }
                 self.drive(match message {
@@ -62,7 +69,7 @@ impl World {
                     ToDriver::Delta(delta) => Input::Delta(session, delta),
                     ToDriver::Hello(_) => return,
                 });
-                let ended = self.outcome.is_some() || !self.live.contains(&session);
+                let ended = self.life.is_over() || !self.life.live.contains(&session);
                 assert!(ended || !(live && wrong), "a wrong message ends its session");
             }
         }
@@ -71,7 +78,7 @@ impl World {
     /// Every partition read to the end, however long it took to get there.
     pub(crate) fn all_read(&self) -> Result<(), String> {
         for (partition, log) in &self.logs.logs {
-            let next = self.oracle.next.get(partition);
+            let next = self.life.oracle.next.get(partition);
             if next != Some(&log.end) {
                 return Err(format!("{partition} ends at {}, counted up to {next:?}", log.end));
             }

@@ -43,10 +43,10 @@ impl World {
 
     /// What the driver's loop does besides its state.
     pub(crate) fn alive(&mut self) {
-        if !self.stalled {
-            self.live.clone().into_iter().for_each(|session| self.send(session, &ToExecutor::Alive));
+        if !self.life.stalled {
+            self.life.live.clone().into_iter().for_each(|session| self.send(session, &ToExecutor::Alive));
         }
-        self.after(self.settings.timeout_ms, Happening::Alive);
+        self.after(self.life.settings.timeout_ms, Happening::Alive);
     }
 
     /// An executor's side of a link.
@@ -87,7 +87,7 @@ impl World {
         let owners = self.owners();
         let foreign = owners.into_iter().find(|(_, owner)| *owner != Some(session));
         foreign.map(|(partition, _)| {
-            let next = self.oracle.next.get(&partition).copied().unwrap_or_default();
+            let next = self.life.oracle.next.get(&partition).copied().unwrap_or_default();
             (partition, next)
         })
     }
@@ -161,7 +161,9 @@ impl World {
 
     pub(crate) fn connect(&mut self, number: usize) {
         let process = &mut self.processes[number];
-        if process.alive {
+        if process.alive && self.life.is_over() {
+            self.die(number, "the driver is gone".into());
+        } else if process.alive {
             process.connected = true;
             self.put(number, Arrival::Opened);
         }
@@ -169,26 +171,29 @@ impl World {
 
     /// The launcher converges: what is not wanted dies, what is missing starts.
     pub(crate) fn launch(&mut self, target: &Target) {
-        if target.revision < self.revision {
+        if target.revision < self.life.revision {
             return;
         }
-        self.revision = target.revision;
+        self.life.revision = target.revision;
         for number in 0..self.processes.len() {
             let process = &self.processes[number];
             let wanted = target.slots.contains(&(process.slot, process.generation));
-            if process.alive && !wanted {
+            if process.alive && process.life == self.life.number && !wanted {
                 self.die(number, "killed, not wanted".into());
             }
         }
         for &(slot, generation) in &target.slots {
-            let same = |process: &Process| process.slot == slot && process.generation == generation;
+            let life = self.life.number;
+            let same = |process: &Process| {
+                (process.life, process.slot, process.generation) == (life, slot, generation)
+            };
             if self.processes.iter().any(same) {
                 continue;
             }
             let slow = self.slow && self.phase == Phase::Faults;
             let speed = if slow { self.some_ms(4, 20) } else { self.some_ms(100, 400) };
             let number = self.processes.len();
-            self.processes.push(Process::new(slot, generation, number as u64, speed));
+            self.processes.push(Process::new(life, slot, generation, number as u64, speed));
             let delay_ms = self.some_ms(1, 50);
             self.after(delay_ms, Happening::Driver(Input::Launched(slot, generation)));
             if self.starts_fail && self.random.one_in(2) {

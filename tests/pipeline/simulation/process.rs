@@ -30,6 +30,8 @@ pub(crate) enum Act {
 /// A process, its end of the link, and what was done to it.
 #[derive(Debug)]
 pub(crate) struct Process {
+    /// The driver attempt it belongs to.
+    pub(crate) life: usize,
     pub(crate) slot: Slot,
     pub(crate) generation: Generation,
     pub(crate) connection: u64,
@@ -59,8 +61,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(slot: Slot, generation: Generation, connection: u64, speed: i64) -> Self {
+    pub(crate) fn new(life: usize, slot: Slot, generation: Generation, connection: u64, speed: i64) -> Self {
         Self {
+            life,
             slot,
             generation,
             connection,
@@ -99,7 +102,13 @@ impl Process {
     }
 
     pub(crate) fn step(&mut self, now_ms: Millis, input: Input) -> Vec<Act> {
-        let Some(state) = &mut self.state else { return Vec::new() };
+        let Some(state) = &mut self.state else {
+            // It has not been welcomed; without a link it never will be.
+            return match input {
+                Input::Closed { reason } => vec![Act::Exit(reason)],
+                _ => Vec::new(),
+            };
+        };
         let mut acts = Vec::new();
         for effect in state.step(now_ms, input) {
             match effect {

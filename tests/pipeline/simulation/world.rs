@@ -1,19 +1,20 @@
 //! The discrete-event world: one driver, its launcher and brokers, executors, links. Time is a number.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Write as _;
 
-use spindle::driver::state::{Effect, Input, Outcome, Settings, Start, State};
-use spindle::ids::{CutNumber, Generation, Millis, Partition, Position, Session, Slot};
+use spindle::driver::state::{Effect, Input, Outcome, Settings, Start};
+use spindle::ids::{Generation, Millis, Partition, Position, Session, Slot};
 use spindle::launch::Target;
 use spindle::random::Random;
 use spindle::wire::message::{ToDriver, ToExecutor};
 
+use super::disk::Disk;
+use super::life::{Life, SentCut};
 use super::logs::Logs;
 use super::process::{Mail, Process};
-use crate::oracle::Oracle;
 
 /// When every world begins: no multiple of any slide.
 pub(crate) const BEGIN_MS: Millis = 1_795_365_040_123;
@@ -34,6 +35,16 @@ pub(crate) enum Happening {
     Mail(usize, Mail),
     Resume(usize),
     Connect(usize),
+    /// The checkpoint is opened, a step further.
+    Open,
+    /// What is being written to it is durable, or not.
+    Written,
+    /// The same of a base beside the log.
+    Based,
+    /// A write that failed is tried again.
+    WriteAgain,
+    /// The writer has told that another attempt has taken over.
+    Fenced,
     Launch(Target),
     Facts(u64),
     LookAround,
@@ -44,6 +55,9 @@ pub(crate) enum Happening {
     /// A fault is over.
     LeaderBack(Partition),
     TopicBack(Partition),
+    StoreBack,
+    /// Another attempt begins.
+    Attempt,
     Calm,
     Check,
 }
@@ -76,42 +90,28 @@ pub(crate) struct World {
     pub(crate) now_ms: Millis,
     pub(crate) logs: Logs,
     pub(crate) processes: Vec<Process>,
-    pub(crate) settings: Settings,
     pub(crate) phase: Phase,
-    pub(crate) stalled: bool,
-    /// How long the driver was stalled, all in all.
-    pub(crate) stalls_ms: Millis,
     pub(crate) losses: u64,
     pub(crate) commits_fail: bool,
     pub(crate) starts_fail: bool,
     pub(crate) starts_hang: bool,
     pub(crate) cores: u32,
     pub(crate) slow: bool,
-    /// The highest order that the launcher has seen.
-    pub(crate) revision: u64,
     /// Whether everything is written to stderr too.
     pub(crate) loud: bool,
     pub(crate) outcome: Option<Outcome>,
-    pub(crate) oracle: Oracle,
-    driver: State,
-    events: BTreeMap<(Millis, u64), Happening>,
+    /// The attempt that something happens to, and the others.
+    pub(crate) life: Life,
+    pub(crate) others: BTreeMap<usize, Life>,
+    pub(crate) disk: Disk,
+    /// Attempts that may still begin because one has died.
+    pub(crate) deaths_left: u32,
+    /// Which attempts have shown an end, and as which they did.
+    pub(super) shown: BTreeMap<Millis, Vec<usize>>,
+    pub(super) attempts: BTreeMap<usize, u32>,
+    pub(super) events: BTreeMap<(Millis, u64), (usize, Happening)>,
     happened: u64,
-    wakes: u64,
-    inbox: VecDeque<Happening>,
-    look: u64,
-    pub(super) live: BTreeSet<Session>,
-    pub(super) cuts: BTreeMap<CutNumber, SentCut>,
-    pub(super) due_ms: Millis,
-    /// Windows in a row that were on time and whole.
-    pub(crate) good: i64,
     trace: Trace,
-}
-
-#[derive(Debug)]
-pub(super) struct SentCut {
-    pub(super) sent_ms: Millis,
-    pub(super) answered_ms: Option<Millis>,
-    pub(super) stalls_ms: Millis,
 }
 
 /// Hashes everything the driver does.
@@ -127,39 +127,31 @@ impl std::fmt::Write for Trace {
 
 impl World {
     pub(crate) fn new(settings: Settings, logs: Logs, mut random: Random) -> Self {
-        let oracle = Oracle::new(settings.slide_ms, settings.length_ms, settings.top);
-        let driver = State::new(settings.clone(), BEGIN_MS);
         let cores = random.between(1, 2) as u32;
         let slow = random.one_in(4);
+        let deaths_left = if settings.checkpoint.is_some() { random.between(0, 5) as u32 } else { 0 };
         Self {
             random,
             now_ms: BEGIN_MS,
             logs,
             processes: Vec::new(),
-            settings,
             phase: Phase::Faults,
-            stalled: false,
-            stalls_ms: 0,
             losses: 0,
             commits_fail: false,
             starts_fail: false,
             starts_hang: false,
             cores,
             slow,
-            revision: 0,
             loud: false,
             outcome: None,
-            oracle,
-            driver,
+            life: Life::new(0, settings, BEGIN_MS),
+            others: BTreeMap::new(),
+            disk: Disk::default(),
+            deaths_left,
+            shown: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             events: BTreeMap::new(),
             happened: 0,
-            wakes: 0,
-            inbox: VecDeque::new(),
-            look: 0,
-            live: BTreeSet::new(),
-            cuts: BTreeMap::new(),
-            due_ms: 0,
-            good: 0,
             trace: Trace::default(),
         }
     }
@@ -167,23 +159,49 @@ impl World {
     /// Lets the world run until the job is over. Returns a hash of everything the driver did.
     pub(crate) fn run(&mut self, starts: Vec<Start>) -> u64 {
         let resolved = self.random.between(0, 900);
-        self.after(resolved, Happening::Driver(Input::Started { starts, resumed: None }));
-        self.after(0, Happening::Wake(0));
+        if self.life.settings.checkpoint.is_some() {
+            self.after(resolved, Happening::Open);
+        } else {
+            self.after(resolved, Happening::Driver(Input::Started { starts, resumed: None }));
+        }
         self.after(1, Happening::Grow);
-        self.after(2_500, Happening::LookAround);
-        self.after(self.settings.timeout_ms, Happening::Alive);
+        self.live();
         while self.outcome.is_none() {
-            let ((at_ms, _), happening) =
+            let ((at_ms, _), (life, happening)) =
                 self.events.pop_first().expect("the driver always wants to be woken");
             self.now_ms = at_ms;
+            let newest = self.others.last_key_value().map_or(0, |(number, _)| *number).max(self.life.number);
+            self.turn_to(if happening.is_everyones() { newest } else { life });
             self.happen(happening);
         }
         self.trace.0.finish()
     }
 
+    /// What every driver does by itself.
+    pub(super) fn live(&mut self) {
+        self.after(0, Happening::Wake(0));
+        self.after(2_500, Happening::LookAround);
+        self.after(self.life.settings.timeout_ms, Happening::Alive);
+    }
+
+    /// From now on it happens to this attempt.
+    pub(super) fn turn_to(&mut self, number: usize) {
+        if let Some(life) = self.others.remove(&number) {
+            let before = std::mem::replace(&mut self.life, life);
+            self.others.insert(before.number, before);
+        }
+    }
+
     pub(crate) fn after(&mut self, delay_ms: Millis, happening: Happening) {
         self.happened += 1;
-        self.events.insert((self.now_ms + delay_ms, self.happened), happening);
+        let life = match &happening {
+            Happening::Frame(process, ..)
+            | Happening::Mail(process, _)
+            | Happening::Resume(process)
+            | Happening::Connect(process) => self.processes[*process].life,
+            _ => self.life.number,
+        };
+        self.events.insert((self.now_ms + delay_ms, self.happened), (life, happening));
     }
 
     pub(crate) fn at(&mut self, at_ms: Millis, happening: Happening) {
@@ -195,17 +213,25 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
+        let (is_over, is_drivers) = (self.life.is_over(), happening.is_drivers());
         match happening {
-            Happening::Wake(_) | Happening::Driver(_) | Happening::Frame(..) if self.stalled => {
-                self.inbox.push_back(happening);
-            }
-            Happening::Wake(number) => self.wake(number),
+            _ if is_over && is_drivers => {}
             Happening::DriverResumes => self.driver_resumes(),
+            Happening::Wake(_) | Happening::Driver(_) | Happening::Frame(..) if self.life.stalled => {
+                self.life.inbox.push_back(happening);
+            }
+            _ if self.life.paused && is_drivers => self.life.inbox.push_back(happening),
+            Happening::Wake(number) => self.wake(number),
             Happening::Driver(input) => self.drive(input),
             Happening::Frame(process, number, arrival) => self.arrive(process, number, arrival),
             Happening::Mail(process, mail) => self.mail(process, mail),
             Happening::Resume(process) => self.resume(process),
             Happening::Connect(process) => self.connect(process),
+            Happening::Open => self.open(),
+            Happening::Written => self.written(),
+            Happening::Based => self.based(),
+            Happening::WriteAgain => self.write(),
+            Happening::Fenced => self.fenced(),
             Happening::Launch(target) => self.launch(&target),
             Happening::Facts(look) => self.facts(look),
             Happening::LookAround => self.look_around(),
@@ -214,6 +240,8 @@ impl World {
             Happening::Fault => self.fault(),
             Happening::LeaderBack(partition) => self.leader_back(&partition),
             Happening::TopicBack(partition) => self.topic_back(&partition),
+            Happening::StoreBack => self.disk.away = false,
+            Happening::Attempt => self.attempt(),
             Happening::Calm => self.calm(),
             Happening::Check => self.check(),
         }
@@ -221,63 +249,85 @@ impl World {
 
     /// Ticks as the run loop does. At one instant the driver soon has nothing more to do.
     fn wake(&mut self, number: u64) {
-        if number != self.wakes {
+        if number != self.life.wakes {
             return;
         }
         for _ in 0..3 {
             self.drive(Input::Tick);
-            if self.outcome.is_some() || self.driver.wake_ms() > self.now_ms {
+            if self.life.is_over() || self.life.driver.wake_ms() > self.drivers_ms() {
                 return;
             }
         }
-        panic!("the driver wants to be woken at {} and it is {}", self.driver.wake_ms(), self.now_ms);
+        panic!("the driver wants to be woken at {} and it is {}", self.life.driver.wake_ms(), self.now_ms);
     }
 
     /// After a stall the driver takes a part of what has piled up, judges, and takes the rest.
     fn driver_resumes(&mut self) {
-        self.stalled = false;
-        let mut inbox = std::mem::take(&mut self.inbox);
+        (self.life.stalled, self.life.paused) = (false, false);
+        let mut inbox = std::mem::take(&mut self.life.inbox);
         inbox.retain(|happening| !matches!(happening, Happening::Wake(_)));
         let at_once = self.random.below(inbox.len() + 1);
         for happening in inbox.drain(..at_once) {
             self.happen(happening);
         }
-        self.wakes += 1;
-        self.wake(self.wakes);
+        self.life.wakes += 1;
+        self.wake(self.life.wakes);
         for happening in inbox {
             self.happen(happening);
         }
     }
 
+    /// What the driver's clock shows.
+    pub(crate) fn drivers_ms(&self) -> Millis {
+        self.now_ms + self.life.ahead_ms
+    }
+
     pub(crate) fn drive(&mut self, input: Input) {
-        if self.outcome.is_some() {
+        if self.life.is_over() || self.outcome.is_some() {
             return;
         }
         match &input {
-            Input::Committed { .. } => self.oracle.committed(),
+            Input::Committed { .. } => self.life.oracle.committed(),
             Input::Started { starts, .. } => {
-                starts.iter().for_each(|start| self.oracle.begin(&start.partition, start.position.offset));
+                let (losses, resolved_ms) = std::mem::take(&mut self.life.start_losses);
+                self.life.oracle.started(starts, &losses, resolved_ms);
             }
+            Input::StartKept => self.life.oracle.ledger.start_kept = true,
+            Input::Kept { until_ms } => self.life.oracle.kept(*until_ms),
             _ => {}
         }
-        let effects = self.driver.step(self.now_ms, input);
-        for effect in effects {
-            assert!(self.outcome.is_none(), "nothing follows the end: {effect:?}");
-            self.record(&effect);
-            self.oracle.effect(self.now_ms, &effect, &self.logs);
-            self.perform(effect);
+        let effects = self.life.driver.step(self.drivers_ms(), input);
+        self.perform_all(effects);
+        // Production does so after every step; without a checkpoint it must make no difference.
+        if !self.life.is_over() && (self.life.settings.checkpoint.is_some() || self.random.one_in(3)) {
+            let effects = self.life.driver.settle();
+            self.perform_all(effects);
         }
-        if self.random.one_in(3) {
-            let effects = self.driver.settle();
-            assert!(effects.is_empty(), "without a checkpoint settling has no effects: {effects:?}");
-        }
-        if self.outcome.is_some() {
+        if self.life.is_over() || self.outcome.is_some() {
             return;
         }
-        self.wakes += 1;
+        self.life.wakes += 1;
         let late_ms = if self.random.one_in(8) { self.some_ms(0, 5) } else { 0 };
-        let wake_ms = self.driver.wake_ms().max(self.now_ms) + late_ms;
-        self.at(wake_ms, Happening::Wake(self.wakes));
+        let wake_ms = self.life.driver.wake_ms().max(self.drivers_ms()) - self.life.ahead_ms + late_ms;
+        self.at(wake_ms, Happening::Wake(self.life.wakes));
+    }
+
+    /// Does what the driver wants done, up to the point where it dies.
+    fn perform_all(&mut self, effects: Vec<Effect>) {
+        let finishes = effects.iter().position(|effect| matches!(effect, Effect::Finish(_)));
+        assert!(finishes.is_none_or(|at| at + 1 == effects.len()), "nothing follows the end: {effects:?}");
+        for effect in effects {
+            if self.life.dies_after == Some(0) {
+                self.kill();
+            }
+            if self.life.is_over() {
+                return;
+            }
+            self.life.dies_after = self.life.dies_after.map(|effects| effects - 1);
+            self.record(&effect);
+            self.life.oracle.effect(self.now_ms, &effect, &self.logs);
+            self.perform(effect);
+        }
     }
 
     pub(crate) fn record(&mut self, what: &dyn std::fmt::Debug) {
@@ -293,8 +343,9 @@ impl World {
             Effect::Welcome(session) => self.welcome(session),
             Effect::Send(session, message) => {
                 if let ToExecutor::Cut(cut) = &message {
-                    let sent = SentCut { sent_ms: self.now_ms, answered_ms: None, stalls_ms: self.stalls_ms };
-                    self.cuts.entry(cut.number).or_insert(sent);
+                    let stalls_ms = self.life.stalls_ms;
+                    let sent = SentCut { sent_ms: self.now_ms, answered_ms: None, stalls_ms };
+                    self.life.cuts.entry(cut.number).or_insert(sent);
                 }
                 self.send(session, &message);
             }
@@ -311,16 +362,18 @@ impl World {
                 let taken = !failing || self.random.one_in(2);
                 self.after(delay_ms, Happening::Driver(Input::Committed { taken }));
             }
-            Effect::Keep(..) | Effect::Base(_) => unreachable!("there is no checkpoint"),
+            Effect::Keep(slide, _) => self.keep(slide),
+            Effect::Base(state) => self.keep_base(state),
             Effect::Look(look) => {
-                self.look = self.look.max(look);
+                self.life.look = self.life.look.max(look);
                 let delay_ms = self.some_ms(1, 100);
                 self.after(delay_ms, Happening::Facts(look));
             }
             Effect::Print(window) => {
-                let late_ms = self.now_ms - window.end_ms;
-                let on_time = late_ms <= self.settings.slide_ms.min(SLACK_MS);
-                self.good = if on_time && window.complete { self.good + 1 } else { 0 };
+                self.shows(window.end_ms, window.attempt);
+                let late_ms = self.drivers_ms() - window.end_ms;
+                let on_time = late_ms <= self.life.settings.slide_ms.min(SLACK_MS);
+                self.life.good = if on_time && window.complete { self.life.good + 1 } else { 0 };
             }
             Effect::Slide(report) => self.delayed(report.cut),
             Effect::Event(event) => self.noticed(event),
@@ -330,20 +383,57 @@ impl World {
 
     /// Whether a session of this generation of the slot, or of a later one, is live.
     pub(crate) fn has_session(&self, slot: Slot, generation: Generation) -> bool {
-        self.live.iter().any(|session| session.slot == slot && session.generation >= generation)
+        self.life.live.iter().any(|session| session.slot == slot && session.generation >= generation)
     }
 
     /// How many executors are wanted and how many have a session.
     pub(crate) fn executors(&self) -> (u32, u32) {
-        self.driver.executors()
+        self.life.driver.executors()
     }
 
     pub(crate) fn owners(&self) -> Vec<(Partition, Option<Session>)> {
-        self.driver.owners().map(|(partition, owner)| (partition.clone(), owner)).collect()
+        self.life.driver.owners().map(|(partition, owner)| (partition.clone(), owner)).collect()
     }
 
     pub(crate) fn last_look(&self) -> u64 {
-        self.look
+        self.life.look
+    }
+}
+
+impl Happening {
+    /// Whether it happens to the job or the world and not to one attempt.
+    fn is_everyones(&self) -> bool {
+        matches!(
+            self,
+            Self::Grow
+                | Self::Fault
+                | Self::LeaderBack(_)
+                | Self::TopicBack(_)
+                | Self::StoreBack
+                | Self::Attempt
+                | Self::Calm
+                | Self::Check
+        )
+    }
+
+    /// Whether it happens to, or in, the driver's process.
+    fn is_drivers(&self) -> bool {
+        matches!(
+            self,
+            Self::Wake(_)
+                | Self::DriverResumes
+                | Self::Driver(_)
+                | Self::Frame(..)
+                | Self::Open
+                | Self::Written
+                | Self::Based
+                | Self::WriteAgain
+                | Self::Fenced
+                | Self::Launch(_)
+                | Self::Facts(_)
+                | Self::LookAround
+                | Self::Alive
+        )
     }
 }
 

@@ -1,0 +1,115 @@
+//! What the checkpoint's store holds, byte by byte, and production recovery over it.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use spindle::checkpoint::{AttemptDir, FileInfo, Files, Recovered, recover};
+use spindle::store::StoreError;
+use tokio_util::bytes::Bytes;
+
+/// Bases kept, as by the writer.
+const BASES: usize = 3;
+/// More keys than any world has.
+const IDS_MAX: usize = 1_000;
+
+/// The files of every attempt, by epoch.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    attempts: BTreeMap<u64, Attempt>,
+    /// Nothing can be written or read.
+    pub(crate) away: bool,
+}
+
+#[derive(Debug, Default)]
+struct Attempt {
+    fenced: bool,
+    bases: BTreeMap<u64, Vec<u8>>,
+    logs: BTreeMap<u64, Vec<u8>>,
+}
+
+impl Disk {
+    /// A new attempt owns the checkpoint; what earlier ones still write is refused.
+    pub(crate) fn claim(&mut self) -> u64 {
+        self.attempts.values_mut().for_each(|attempt| attempt.fenced = true);
+        let epoch = self.attempts.last_key_value().map_or(0, |(epoch, _)| *epoch) + 1;
+        self.attempts.insert(epoch, Attempt::default());
+        epoch
+    }
+
+    pub(crate) fn is_fenced(&self, epoch: u64) -> bool {
+        self.attempts.get(&epoch).is_none_or(|attempt| attempt.fenced)
+    }
+
+    /// The number that the next file gets.
+    pub(crate) fn next_file(&self) -> u64 {
+        let numbers =
+            self.attempts.values().flat_map(|attempt| attempt.bases.keys().chain(attempt.logs.keys()));
+        numbers.max().copied().unwrap_or(0) + 1
+    }
+
+    pub(crate) fn append(&mut self, epoch: u64, log: u64, bytes: &[u8]) {
+        if let Some(attempt) = self.attempts.get_mut(&epoch) {
+            attempt.logs.entry(log).or_default().extend_from_slice(bytes);
+        }
+    }
+
+    /// A base is there as a whole or not at all. What no restart needs goes.
+    pub(crate) fn put_base(&mut self, epoch: u64, number: u64, bytes: Vec<u8>) {
+        if let Some(attempt) = self.attempts.get_mut(&epoch) {
+            attempt.bases.insert(number, bytes);
+        }
+        let bases =
+            self.attempts.iter().flat_map(|(epoch, at)| at.bases.keys().map(move |base| (*epoch, *base)));
+        let mut bases: Vec<_> = bases.collect();
+        bases.sort_unstable();
+        let Some(&floor) = bases.iter().rev().nth(BASES - 1) else { return };
+        self.attempts.retain(|epoch, attempt| *epoch >= floor.0 || !attempt.fenced);
+        for (epoch, attempt) in &mut self.attempts {
+            attempt.bases.retain(|number, _| (*epoch, *number) >= floor);
+            attempt.logs.retain(|number, _| (*epoch, *number) >= floor);
+        }
+    }
+
+    /// What the attempt that owns `epoch` goes on from.
+    pub(crate) fn recover(&self, epoch: u64, seed: u64) -> Option<Recovered> {
+        let mut shelf = Shelf::default();
+        let mut dirs = Vec::new();
+        for (&epoch, attempt) in self.attempts.range(..epoch) {
+            let info = |(&number, bytes): (&u64, &Vec<u8>)| FileInfo { number, bytes: bytes.len() as u64 };
+            let bases = attempt.bases.iter().map(info).collect();
+            let logs = attempt.logs.iter().map(info).collect();
+            let dir = AttemptDir { epoch, fenced: true, owned: true, bases, logs };
+            let bases = attempt.bases.iter().map(|(number, bytes)| (dir.base(*number), bytes));
+            let logs = attempt.logs.iter().map(|(number, bytes)| (dir.log(*number), bytes));
+            shelf.0.extend(bases.chain(logs).map(|(path, bytes)| (path, bytes.clone().into())));
+            dirs.push(dir);
+        }
+        let (recovered, report) = now(recover(&shelf, &dirs, true, IDS_MAX, seed)).expect("it can be read");
+        assert!(report.bad_bases.is_empty() && report.corrupt.is_empty(), "nothing is damaged: {report:?}");
+        recovered
+    }
+}
+
+/// The files by path.
+#[derive(Debug, Default)]
+struct Shelf(BTreeMap<String, Bytes>);
+
+impl Files for Shelf {
+    async fn read(&self, path: &str, _bytes_max: u64) -> Result<Bytes, StoreError> {
+        Ok(self.0[path].clone())
+    }
+
+    async fn read_so_far(&self, path: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+        let bytes = &self.0[path];
+        Ok(bytes.slice(..bytes.len().min(bytes_max as usize)))
+    }
+}
+
+/// What waits for nothing.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("memory is there at once"),
+    }
+}

@@ -1,0 +1,163 @@
+//! The checkpoint around the driver: writes that take their time, a store that is away, what an earlier attempt left.
+
+use spindle::checkpoint::{Slide, State};
+use spindle::driver::state::{Input, Resumed};
+use spindle::ids::Millis;
+
+use super::life::{Life, Stage};
+use super::world::{Happening, Phase, World};
+use super::writer::{Writer, Written};
+
+impl World {
+    pub(super) fn keep(&mut self, slide: Box<Slide>) {
+        self.life.writer.as_mut().expect("a base comes before the first slide").slide(slide);
+        self.write();
+    }
+
+    /// The first base begins the writing.
+    pub(super) fn keep_base(&mut self, state: Box<State>) {
+        let roll_slides = self.random.between(1, 12) as usize;
+        let Life { stage, settings, writer, oracle, .. } = &mut self.life;
+        if let Stage::Recovered(epoch) = *stage {
+            let last = oracle.ledger.entries.len() as u64;
+            let lengths = (settings.slide_ms, settings.length_ms);
+            *writer = Some(Writer::new(epoch, &self.disk, last, lengths, roll_slides));
+            *stage = Stage::Running;
+        }
+        self.life.writer.as_mut().expect("it has claimed the checkpoint").base(state);
+        self.write();
+    }
+
+    /// Begins the next write, if there is anything to be written.
+    pub(super) fn write(&mut self) {
+        let Some(writer) = &mut self.life.writer else { return };
+        let (writes, beside) = writer.begin();
+        if writes {
+            let delay_ms = self.write_ms();
+            self.after(delay_ms, Happening::Written);
+        }
+        if beside {
+            let delay_ms = 3 * self.write_ms();
+            self.after(delay_ms, Happening::Based);
+        }
+    }
+
+    fn write_ms(&mut self) -> Millis {
+        let long = self.phase == Phase::Faults && self.random.one_in(10);
+        if long { self.some_ms(100, 3_000) } else { self.some_ms(1, 60) }
+    }
+
+    pub(super) fn written(&mut self) {
+        let Some(writer) = &mut self.life.writer else { return };
+        let written = writer.written(&mut self.disk, &mut self.random);
+        let again = writer.is_writing();
+        self.record(&written);
+        match written {
+            Written::Durable { until_ms, base_wanted } => {
+                self.tell(Input::Kept { until_ms });
+                if base_wanted {
+                    self.tell(Input::BaseWanted);
+                }
+                self.write();
+            }
+            Written::Based => {
+                self.tell(Input::StartKept);
+                self.write();
+            }
+            Written::Failed => {
+                let delay_ms = self.some_ms(100, 1_500);
+                self.after(delay_ms, if again { Happening::Written } else { Happening::WriteAgain });
+            }
+            Written::Fenced => {
+                // What is already on its way to the driver comes first.
+                self.after(2, Happening::Fenced);
+            }
+        }
+    }
+
+    /// This attempt is over, and knows it.
+    pub(super) fn fenced(&mut self) {
+        let newest = self.others.keys().all(|number| *number < self.life.number);
+        assert!(!newest, "nobody has taken over");
+        self.end_life();
+    }
+
+    /// The driver's loop hears of it a moment later, in order.
+    fn tell(&mut self, input: Input) {
+        self.after(1, Happening::Driver(input));
+    }
+
+    pub(super) fn based(&mut self) {
+        let Some(writer) = &mut self.life.writer else { return };
+        if writer.based(&mut self.disk) {
+            self.tell(Input::StartKept);
+        }
+    }
+
+    /// Claims the checkpoint, reads it, resolves the start: a step at a time, and anything may happen between.
+    pub(super) fn open(&mut self) {
+        if self.disk.away {
+            let delay_ms = self.some_ms(100, 1_000);
+            self.after(delay_ms, Happening::Open);
+            return;
+        }
+        match self.life.stage {
+            Stage::Opening => self.claim(),
+            Stage::Claimed(epoch) => {
+                self.life.stage = Stage::Recovered(epoch);
+                self.recover(epoch);
+            }
+            Stage::Recovered(_) => {
+                self.resolve();
+                return;
+            }
+            Stage::Running | Stage::Over => return,
+        }
+        let delay_ms = self.some_ms(1, 400);
+        self.after(delay_ms, Happening::Open);
+    }
+
+    /// Later attempts are obeyed; earlier ones are fenced, and what they were writing is there or not.
+    fn claim(&mut self) {
+        let later =
+            self.others.values().any(|life| life.number > self.life.number && life.stage != Stage::Opening);
+        if later {
+            self.end_life();
+            return;
+        }
+        for writer in self.others.values_mut().filter_map(|life| life.writer.as_mut()) {
+            writer.cut_short(&mut self.disk, &mut self.random);
+        }
+        self.life.stage = Stage::Claimed(self.disk.claim());
+    }
+
+    /// Reads what earlier attempts left, which must be what their books say.
+    fn recover(&mut self, epoch: u64) {
+        if self.disk.is_fenced(epoch) {
+            // What it would read may be deleted under its hands.
+            self.end_life();
+            return;
+        }
+        let recovered = self.disk.recover(epoch, self.life.settings.seed);
+        let found = recovered.as_ref().map(|found| (found.slide, found.end_ms, found.attempt));
+        self.record(&("recovered", found));
+        let earlier = self.others.range(..self.life.number).map(|(_, life)| life);
+        let before = earlier.rev().find(|life| !life.oracle.ledger.starts.is_empty());
+        let Some(mut recovered) = recovered else {
+            let kept = before.is_some_and(|life| life.oracle.ledger.start_kept);
+            assert!(!kept, "a start that was durable is gone");
+            return;
+        };
+        let before = before.expect("only an attempt that had begun left something");
+        self.life.oracle = before.oracle.resumed(&mut recovered, &self.logs);
+        self.life.oracle.ledger.rules = self.life.settings.checkpoint;
+        self.life.recovered = Some(Box::new(recovered));
+    }
+
+    /// The window to go on with.
+    pub(super) fn take_resumed(&mut self) -> Option<Box<Resumed>> {
+        let found = *self.life.recovered.take()?;
+        let (ring, end_ms) = (found.ring, found.end_ms);
+        Some(Box::new(Resumed { ring, end_ms, whole: found.whole, attempt: found.attempt }))
+    }
+}

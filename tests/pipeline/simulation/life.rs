@@ -1,0 +1,105 @@
+//! One driver attempt: the production state with its clock and inbox, its part of the checkpoint, its books.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use spindle::checkpoint::Recovered;
+use spindle::driver::state::{Settings, State};
+use spindle::ids::{CutNumber, Millis, Session};
+use spindle::source::start::Loss;
+
+use super::world::Happening;
+use super::writer::Writer;
+use crate::oracle::Oracle;
+
+/// How far an attempt has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It has not claimed the checkpoint.
+    Opening,
+    /// It owns this epoch.
+    Claimed(u64),
+    /// It has read what is there and asks where reading goes on.
+    Recovered(u64),
+    /// It runs.
+    Running,
+    /// It has ended, one way or another.
+    Over,
+}
+
+/// An attempt.
+#[derive(Debug)]
+pub(crate) struct Life {
+    /// Which it is in this world, from 0.
+    pub(crate) number: usize,
+    pub(crate) settings: Settings,
+    /// Which application it is of.
+    pub(crate) application: u32,
+    pub(crate) driver: State,
+    pub(crate) oracle: Oracle,
+    pub(crate) stage: Stage,
+    /// How far its clock is ahead of the world's.
+    pub(crate) ahead_ms: Millis,
+    pub(crate) stalled: bool,
+    /// As well stalled, with everything that is in its process.
+    pub(crate) paused: bool,
+    /// How long it was stalled, all in all.
+    pub(crate) stalls_ms: Millis,
+    /// It dies after so many more effects.
+    pub(crate) dies_after: Option<u64>,
+    pub(crate) inbox: VecDeque<Happening>,
+    pub(crate) wakes: u64,
+    pub(crate) look: u64,
+    /// The highest order that the launcher has seen.
+    pub(crate) revision: u64,
+    pub(crate) live: BTreeSet<Session>,
+    pub(crate) cuts: BTreeMap<CutNumber, SentCut>,
+    pub(crate) due_ms: Millis,
+    /// Windows in a row that were on time and whole.
+    pub(crate) good: i64,
+    pub(crate) writer: Option<Writer>,
+    pub(crate) recovered: Option<Box<Recovered>>,
+    /// What was lost when the start was resolved, and when that was.
+    pub(crate) start_losses: (Vec<Loss>, Millis),
+}
+
+#[derive(Debug)]
+pub(crate) struct SentCut {
+    pub(crate) sent_ms: Millis,
+    pub(crate) answered_ms: Option<Millis>,
+    pub(crate) stalls_ms: Millis,
+}
+
+impl Life {
+    pub(crate) fn new(number: usize, settings: Settings, drivers_ms: Millis) -> Self {
+        let mut oracle = Oracle::new(settings.slide_ms, settings.length_ms, settings.top);
+        oracle.ledger.rules = settings.checkpoint;
+        Self {
+            number,
+            application: 1,
+            driver: State::new(settings.clone(), drivers_ms),
+            oracle,
+            stage: if settings.checkpoint.is_some() { Stage::Opening } else { Stage::Running },
+            ahead_ms: 0,
+            stalled: false,
+            paused: false,
+            stalls_ms: 0,
+            dies_after: None,
+            inbox: VecDeque::new(),
+            wakes: 0,
+            look: 0,
+            revision: 0,
+            live: BTreeSet::new(),
+            cuts: BTreeMap::new(),
+            due_ms: 0,
+            good: 0,
+            writer: None,
+            recovered: None,
+            start_losses: (Vec::new(), 0),
+            settings,
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+}
