@@ -35,7 +35,9 @@ impl World {
     fn post(&mut self, session: Session, mail: Mail) {
         let number = session.connection as usize;
         let delay_ms = self.some_ms(0, 40);
-        let Some(process) = self.processes.get_mut(number).filter(|process| !process.deaf) else { return };
+        let life = self.life.number;
+        let hears = |process: &&mut Process| process.life == life && !process.deaf;
+        let Some(process) = self.processes.get_mut(number).filter(hears) else { return };
         process.to_executor_ms = process.to_executor_ms.max(self.now_ms + delay_ms);
         let at_ms = process.to_executor_ms;
         self.at(at_ms, Happening::Mail(number, mail));
