@@ -4,6 +4,7 @@
 //! which also says what the driver did and what was done to it. `SPINDLE_SEEDS=<count>` runs more worlds, or fewer.
 
 mod world;
+mod happening;
 mod life;
 mod attempts;
 mod keeping;
@@ -22,8 +23,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use spindle::driver::state::{Durability, Settings};
 use spindle::random::Random;
 
+use happening::Happening;
 use logs::Logs;
-use world::{BEGIN_MS, Happening, World};
+use world::{BEGIN_MS, World};
 
 /// Worlds per run of the test, unless told otherwise.
 const SEEDS: u64 = 10_000;
@@ -34,6 +36,13 @@ struct Run {
     trace: u64,
     records: u64,
     outcome: String,
+    attempts: usize,
+    /// Attempts that went on with a window.
+    resumed: usize,
+    /// Attempts that learnt that another had taken over.
+    fenced: usize,
+    /// Ends that more than one attempt has shown.
+    superseded: usize,
 }
 
 /// No checkpoint, or one; a few slides may be on their way, or many.
@@ -75,7 +84,15 @@ fn run(seed: u64, loud: bool) -> Run {
     }
     world.after(calm_ms, Happening::Calm);
     let trace = world.run(starts);
-    Run { trace, records: world.life.oracle.records, outcome: format!("{:?}", world.outcome) }
+    Run {
+        trace,
+        records: world.life.oracle.records,
+        outcome: format!("{:?}", world.outcome),
+        attempts: world.others.len() + 1,
+        resumed: world.resumed,
+        fenced: world.fenced,
+        superseded: world.shown.values().filter(|attempts| attempts.len() > 1).count(),
+    }
 }
 
 /// Runs every seed, on every core, and names the first that fails.
@@ -117,6 +134,12 @@ fn every_record_is_counted_once_whatever_fails() {
     let with = |part: &str| runs.iter().filter(|run| run.outcome.contains(part)).count();
     assert!(runs.iter().map(|run| run.records).sum::<u64>() > seeds * 100, "worlds hold records");
     assert!(with("clean: true") > runs.len() / 2, "most worlds recover and stop");
+    let sum = |of: fn(&Run) -> usize| runs.iter().map(of).sum::<usize>();
+    let (attempts, resumed) = (sum(|run| run.attempts), sum(|run| run.resumed));
+    let (fenced, superseded) = (sum(|run| run.fenced), sum(|run| run.superseded));
+    eprintln!("{attempts} attempts, {resumed} with a window, {fenced} fenced, {superseded} ends superseded");
+    let died = attempts > runs.len() * 3 / 2 && resumed > runs.len() / 4 && fenced > 0 && superseded > 0;
+    assert!(died || seeds < 100, "drivers die, and others go on with their windows");
     // A few worlds need not hold the rarer ends.
     let rare = with("clean: false") > 0 && with("Failed") > 0;
     assert!(rare || seeds < 100, "some are cut short, some lose data");

@@ -101,16 +101,24 @@ impl Oracle {
     }
 
     /// Reading begins here: where the checkpoint says, behind what is lost by that, or anew.
-    pub(crate) fn started(&mut self, starts: &[Start], losses: &[Loss], now_ms: Millis) {
+    pub(crate) fn started(&mut self, starts: &[Start], losses: &[Loss], now_ms: Millis, logs: &Logs) {
+        let anew = self.ledger.found.is_empty();
         for Start { partition, position, .. } in starts {
             let loss = losses.iter().find(|loss| loss.partition == *partition);
-            if let Some(found) = self.ledger.found.get(partition) {
-                let expected = loss.map_or(found.offset, |loss| loss.resumed);
-                assert_eq!(position.offset, expected, "{partition} goes on");
-                assert!(loss.is_none_or(|loss| loss.expected == found.offset), "{loss:?}");
-            }
-            if position.leader_epoch >= 0 {
-                self.epochs.insert(partition.clone(), position.leader_epoch);
+            let log = &logs.logs[partition];
+            match (self.ledger.found.get(partition), loss) {
+                (None, _) => assert!(anew || position.offset == log.first, "{partition} is new"),
+                (Some(found), None) => {
+                    assert_eq!(position.offset, found.offset, "{partition} goes on");
+                    // Whoever reads on must notice what happened to the log meanwhile.
+                    self.epochs.insert(partition.clone(), found.leader_epoch);
+                }
+                (Some(found), Some(loss)) => {
+                    assert_eq!((loss.expected, loss.resumed), (found.offset, position.offset), "{loss}");
+                    let there = (log.first..=log.end).contains(&found.offset);
+                    let same = found.topic_id.is_none_or(|id| Some(id) == logs.topic_id(log));
+                    assert!(!(there && same), "it is not lost: {loss}");
+                }
             }
             self.begin(partition, position.offset);
             self.known_ms.insert(partition.clone(), now_ms);

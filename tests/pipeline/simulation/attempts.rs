@@ -6,12 +6,14 @@ use spindle::driver::state::{Input, Outcome, Settings, Start};
 use spindle::executor::state::Input as ExecutorInput;
 use spindle::ids::{CutNumber, Millis, Partition, Position};
 use spindle::source::admin::{LogRange, PartitionInfo, TopicInfo};
-use spindle::source::start::{self, LossPolicy, StartError, StartRule};
+use spindle::source::start::{self, Loss, LossPolicy, StartError, StartRule};
 use spindle::wire::message::Delta;
 
+use super::happening::Happening;
 use super::life::{Life, Stage};
+use super::logs::Log;
 use super::process::Mail;
-use super::world::{Happening, Phase, World};
+use super::world::{Phase, World};
 
 impl World {
     /// The driver is killed: nothing of it happens any more, and what it was writing is there or not.
@@ -41,13 +43,8 @@ impl World {
         }
     }
 
-    /// Another attempt is on its way. A stop that the driver did not live to see is not repeated.
-    fn succeed(&mut self) {
-        if matches!(self.phase, Phase::Stopping(_, false)) {
-            self.phase = Phase::Faults;
-            self.after(1_000, Happening::Fault);
-            self.after(10_000, Happening::Calm);
-        }
+    /// Another attempt is on its way.
+    pub(super) fn succeed(&mut self) {
         let delay_ms = self.some_ms(0, 4_000);
         self.after(delay_ms, Happening::Attempt);
     }
@@ -78,6 +75,12 @@ impl World {
 
     /// Another attempt begins: of the same application, or of one that was submitted after it.
     pub(super) fn attempt(&mut self) {
+        if matches!(self.phase, Phase::Stopping(_, false)) {
+            // A stop was for the one before.
+            self.phase = Phase::Faults;
+            self.after(1_000, Happening::Fault);
+            self.after(10_000, Happening::Calm);
+        }
         let number = self.life.number + 1;
         let same = !self.random.one_in(4);
         let attempt = if same { self.life.settings.attempt + 1 } else { 1 };
@@ -95,6 +98,10 @@ impl World {
         self.live();
         let delay_ms = self.some_ms(0, 900);
         self.after(delay_ms, Happening::Open);
+        if self.deaths_left > 0 && self.random.one_in(4) {
+            self.deaths_left -= 1;
+            self.life.dies_after = Some(self.random.below(40) as u64);
+        }
         if same {
             self.return_of_orphans(earlier);
         }
@@ -128,57 +135,60 @@ impl World {
         let recovered = self.life.recovered.as_deref();
         let held = recovered.map(|found| found.positions.iter().cloned().collect()).unwrap_or_default();
         let rule = if self.random.one_in(2) { StartRule::Latest } else { StartRule::Earliest };
-        let mut starts = Vec::new();
-        let mut losses = Vec::new();
-        for partition in self.logs.logs.keys() {
-            match self.resolve_one(partition, &held, rule) {
-                Ok((start, lost)) => {
-                    starts.push(start);
-                    losses.extend(lost);
-                }
-                Err(error) => {
-                    self.record(&error.to_string());
-                    self.finish(Outcome::Failed(error.to_string()));
-                    return;
-                }
+        match self.resolve_all(&held, rule) {
+            Ok((starts, losses)) => {
+                self.record(&("resolved", &losses));
+                self.life.oracle.started(&starts, &losses, self.now_ms, &self.logs);
+                let resumed = self.take_resumed();
+                let delay_ms = self.some_ms(0, 200);
+                self.after(delay_ms, Happening::Driver(Input::Started { starts, resumed }));
+            }
+            Err(error) => {
+                self.record(&error.to_string());
+                self.finish(Outcome::Failed(error.to_string()));
             }
         }
-        self.record(&("resolved", &losses));
-        self.life.start_losses = (losses, self.now_ms);
-        let resumed = self.take_resumed();
-        let delay_ms = self.some_ms(0, 200);
-        self.after(delay_ms, Happening::Driver(Input::Started { starts, resumed }));
     }
 
-    /// One at a time, because here each partition has an identity of its own; one without a position is new if any
-    /// other has one.
-    fn resolve_one(
+    /// Topic by topic; here partitions that were made anew are topics of their own, whose name has positions all the
+    /// same.
+    fn resolve_all(
         &self,
-        partition: &Partition,
         held: &BTreeMap<Partition, Position>,
         rule: StartRule,
-    ) -> Result<(Start, Vec<start::Loss>), StartError> {
-        let log = &self.logs.logs[partition];
-        let info =
-            PartitionInfo { number: partition.number, leader: 1, replicas: Vec::new(), isr: Vec::new() };
-        let topic = TopicInfo {
-            name: partition.topic.to_string(),
-            id: self.logs.topic_id(log),
-            partitions: vec![info],
-        };
-        let range = LogRange { first: log.first, end: log.end, high: log.end };
-        let rule = if held.is_empty() { rule } else { StartRule::Earliest };
-        let held = held.get(partition).map(|position| (partition.clone(), *position));
-        let facts = start::Facts {
-            topics: &[topic],
-            ranges: &BTreeMap::from([(partition.clone(), range)]),
-            held: &held.into_iter().collect(),
-            at_time: &BTreeMap::new(),
-        };
-        let policy = if self.life.settings.skip_lost { LossPolicy::Earliest } else { LossPolicy::Fail };
-        let resolved = start::resolve_start(facts, rule, None, policy)?;
-        let (partition, position) = resolved.positions.into_iter().next().expect("it was asked for");
-        Ok((Start { partition, position, log_end: Some(log.end) }, resolved.losses))
+    ) -> Result<(Vec<Start>, Vec<Loss>), StartError> {
+        let mut by_id: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (partition, log) in &self.logs.logs {
+            by_id.entry(self.logs.topic_id(log).map(|id| id.0)).or_default().push(partition);
+        }
+        let (mut starts, mut losses) = (Vec::new(), Vec::new());
+        for partitions in by_id.into_values() {
+            let info =
+                |p: &&Partition| PartitionInfo { number: p.number, leader: 1, replicas: vec![], isr: vec![] };
+            let topic = TopicInfo {
+                name: partitions[0].topic.to_string(),
+                id: self.logs.topic_id(&self.logs.logs[partitions[0]]),
+                partitions: partitions.iter().map(info).collect(),
+            };
+            let range = |log: &Log| LogRange { first: log.first, end: log.end, high: log.end };
+            let ranges: BTreeMap<_, _> =
+                partitions.iter().map(|p| ((*p).clone(), range(&self.logs.logs[*p]))).collect();
+            let own = held.iter().filter(|(partition, _)| partitions.contains(partition));
+            let own: BTreeMap<_, _> =
+                own.map(|(partition, position)| (partition.clone(), *position)).collect();
+            let rule = if own.is_empty() && !held.is_empty() { StartRule::Earliest } else { rule };
+            let facts =
+                start::Facts { topics: &[topic], ranges: &ranges, held: &own, at_time: &BTreeMap::new() };
+            let skip_lost = self.life.settings.skip_lost;
+            let policy = if skip_lost { LossPolicy::Earliest } else { LossPolicy::Fail };
+            let resolved = start::resolve_start(facts, rule, None, policy)?;
+            losses.extend(resolved.losses);
+            starts.extend(resolved.positions.into_iter().map(|(partition, position)| {
+                let log_end = Some(ranges[&partition].end);
+                Start { partition, position, log_end }
+            }));
+        }
+        Ok((starts, losses))
     }
 
     /// An end is shown once per attempt, later ones by later attempts; with `wait` by one attempt only.

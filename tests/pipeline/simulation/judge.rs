@@ -5,7 +5,8 @@ use spindle::driver::state::{EndReason, Event, Input};
 use spindle::ids::CutNumber;
 use spindle::wire::message::ToDriver;
 
-use super::world::{Arrival, SLACK_MS, World};
+use super::happening::Arrival;
+use super::world::{SLACK_MS, World};
 
 impl World {
     /// Nobody delays a window for longer than the straggler's time after others have answered.

@@ -4,8 +4,9 @@ use spindle::checkpoint::{Slide, State};
 use spindle::driver::state::{Input, Resumed};
 use spindle::ids::Millis;
 
+use super::happening::Happening;
 use super::life::{Life, Stage};
-use super::world::{Happening, Phase, World};
+use super::world::{Phase, World};
 use super::writer::{Writer, Written};
 
 impl World {
@@ -79,6 +80,7 @@ impl World {
     pub(super) fn fenced(&mut self) {
         let newest = self.others.keys().all(|number| *number < self.life.number);
         assert!(!newest, "nobody has taken over");
+        self.fenced += 1;
         self.end_life();
     }
 
@@ -151,6 +153,7 @@ impl World {
         let before = before.expect("only an attempt that had begun left something");
         self.life.oracle = before.oracle.resumed(&mut recovered, &self.logs);
         self.life.oracle.ledger.rules = self.life.settings.checkpoint;
+        self.resumed += usize::from(recovered.end_ms.is_some());
         self.life.recovered = Some(Box::new(recovered));
     }
 

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use spindle::checkpoint::Recovered;
 use spindle::driver::state::{Settings, State};
 use spindle::ids::{CutNumber, Millis, Session};
-use spindle::source::start::Loss;
 
-use super::world::Happening;
+use super::happening::Happening;
 use super::writer::Writer;
 use crate::oracle::Oracle;
 
@@ -58,8 +57,6 @@ pub(crate) struct Life {
     pub(crate) good: i64,
     pub(crate) writer: Option<Writer>,
     pub(crate) recovered: Option<Box<Recovered>>,
-    /// What was lost when the start was resolved, and when that was.
-    pub(crate) start_losses: (Vec<Loss>, Millis),
 }
 
 #[derive(Debug)]
@@ -94,7 +91,6 @@ impl Life {
             good: 0,
             writer: None,
             recovered: None,
-            start_losses: (Vec::new(), 0),
             settings,
         }
     }

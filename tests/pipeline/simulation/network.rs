@@ -7,8 +7,9 @@ use spindle::launch::Target;
 use spindle::source::ClientSettings;
 use spindle::wire::message::{Delta, Range, Reading, ToDriver, ToExecutor, Welcome};
 
+use super::happening::{Arrival, Happening};
 use super::process::{Act, Mail, Process};
-use super::world::{Arrival, Happening, Phase, World};
+use super::world::{Phase, World};
 
 /// Ways to falsify a delta so that it must be refused.
 pub(crate) const FALSIFICATIONS: usize = 10;

@@ -7,69 +7,19 @@ use std::io::Write as _;
 
 use spindle::driver::state::{Effect, Input, Outcome, Settings, Start};
 use spindle::ids::{Generation, Millis, Partition, Position, Session, Slot};
-use spindle::launch::Target;
 use spindle::random::Random;
-use spindle::wire::message::{ToDriver, ToExecutor};
+use spindle::wire::message::ToExecutor;
 
 use super::disk::Disk;
+use super::happening::Happening;
 use super::life::{Life, SentCut};
 use super::logs::Logs;
-use super::process::{Mail, Process};
+use super::process::Process;
 
 /// When every world begins: no multiple of any slide.
 pub(crate) const BEGIN_MS: Millis = 1_795_365_040_123;
 /// What healthy links, threads and late ticks may add to a window's delay, milliseconds.
 pub(super) const SLACK_MS: Millis = 1_000;
-
-/// Something that will happen.
-#[derive(Debug)]
-pub(crate) enum Happening {
-    /// The driver wanted to be woken.
-    Wake(u64),
-    DriverResumes,
-    /// Reaches the driver, not by a link.
-    Driver(Input),
-    /// Reaches the driver by the link of a process, with its number on it.
-    Frame(usize, u64, Arrival),
-    /// Reaches a process.
-    Mail(usize, Mail),
-    Resume(usize),
-    Connect(usize),
-    /// The checkpoint is opened, a step further.
-    Open,
-    /// What is being written to it is durable, or not.
-    Written,
-    /// The same of a base beside the log.
-    Based,
-    /// A write that failed is tried again.
-    WriteAgain,
-    /// The writer has told that another attempt has taken over.
-    Fenced,
-    Launch(Target),
-    Facts(u64),
-    LookAround,
-    /// The driver says to everyone that it lives.
-    Alive,
-    Grow,
-    Fault,
-    /// A fault is over.
-    LeaderBack(Partition),
-    TopicBack(Partition),
-    StoreBack,
-    /// Another attempt begins.
-    Attempt,
-    Calm,
-    Check,
-}
-
-/// What comes out of a link at the driver.
-#[derive(Debug, Clone)]
-pub(crate) enum Arrival {
-    Opened,
-    /// A message, and whether it must be refused.
-    Message(ToDriver, bool),
-    Closed,
-}
 
 /// Where the run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,8 +56,11 @@ pub(crate) struct World {
     pub(crate) disk: Disk,
     /// Attempts that may still begin because one has died.
     pub(crate) deaths_left: u32,
+    /// How many attempts went on with a window, and how many learnt that another had taken over.
+    pub(crate) resumed: usize,
+    pub(crate) fenced: usize,
     /// Which attempts have shown an end, and as which they did.
-    pub(super) shown: BTreeMap<Millis, Vec<usize>>,
+    pub(crate) shown: BTreeMap<Millis, Vec<usize>>,
     pub(super) attempts: BTreeMap<usize, u32>,
     pub(super) events: BTreeMap<(Millis, u64), (usize, Happening)>,
     happened: u64,
@@ -148,6 +101,8 @@ impl World {
             others: BTreeMap::new(),
             disk: Disk::default(),
             deaths_left,
+            resumed: 0,
+            fenced: 0,
             shown: BTreeMap::new(),
             attempts: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -288,9 +243,8 @@ impl World {
         }
         match &input {
             Input::Committed { .. } => self.life.oracle.committed(),
-            Input::Started { starts, .. } => {
-                let (losses, resolved_ms) = std::mem::take(&mut self.life.start_losses);
-                self.life.oracle.started(starts, &losses, resolved_ms);
+            Input::Started { starts, .. } if self.life.settings.checkpoint.is_none() => {
+                self.life.oracle.started(starts, &[], 0, &self.logs);
             }
             Input::StartKept => self.life.oracle.ledger.start_kept = true,
             Input::Kept { until_ms } => self.life.oracle.kept(*until_ms),
@@ -397,43 +351,6 @@ impl World {
 
     pub(crate) fn last_look(&self) -> u64 {
         self.life.look
-    }
-}
-
-impl Happening {
-    /// Whether it happens to the job or the world and not to one attempt.
-    fn is_everyones(&self) -> bool {
-        matches!(
-            self,
-            Self::Grow
-                | Self::Fault
-                | Self::LeaderBack(_)
-                | Self::TopicBack(_)
-                | Self::StoreBack
-                | Self::Attempt
-                | Self::Calm
-                | Self::Check
-        )
-    }
-
-    /// Whether it happens to, or in, the driver's process.
-    fn is_drivers(&self) -> bool {
-        matches!(
-            self,
-            Self::Wake(_)
-                | Self::DriverResumes
-                | Self::Driver(_)
-                | Self::Frame(..)
-                | Self::Open
-                | Self::Written
-                | Self::Based
-                | Self::WriteAgain
-                | Self::Fenced
-                | Self::Launch(_)
-                | Self::Facts(_)
-                | Self::LookAround
-                | Self::Alive
-        )
     }
 }
 
