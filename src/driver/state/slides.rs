@@ -85,7 +85,7 @@ impl Slides {
         let now_boundary = now_ms.div_euclid(slide_ms) * slide_ms;
         if self.last_end_ms.is_none_or(|durable_ms| durable_ms < now_boundary) {
             self.after_gap = self.last_end_ms.is_some();
-            (self.last_end_ms, self.whole) = (Some(now_boundary), 0);
+            self.last_end_ms = Some(now_boundary);
         }
         self.begun = true;
     }
