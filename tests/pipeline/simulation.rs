@@ -1,4 +1,6 @@
-//! Ten thousand small worlds with faults: production driver and executor states, judged by the oracle.
+//! Ten thousand small worlds with faults: production driver and executor states, and what the checkpoint writes and
+//! recovers, judged by the oracle. Drivers die at any moment, are paused through a take-over and wake up; the next one
+//! goes on with the window.
 //!
 //! A failing seed is run again alone with `SPINDLE_SEED=<seed> cargo test --release --test pipeline simulation`,
 //! which also says what the driver did and what was done to it. `SPINDLE_SEEDS=<count>` runs more worlds, or fewer.
@@ -137,9 +139,11 @@ fn every_record_is_counted_once_whatever_fails() {
     let sum = |of: fn(&Run) -> usize| runs.iter().map(of).sum::<usize>();
     let (attempts, resumed) = (sum(|run| run.attempts), sum(|run| run.resumed));
     let (fenced, superseded) = (sum(|run| run.fenced), sum(|run| run.superseded));
-    eprintln!("{attempts} attempts, {resumed} with a window, {fenced} fenced, {superseded} ends superseded");
-    let died = attempts > runs.len() * 3 / 2 && resumed > runs.len() / 4 && fenced > 0 && superseded > 0;
-    assert!(died || seeds < 100, "drivers die, and others go on with their windows");
+    let died = attempts > runs.len() * 3 / 2 && resumed > runs.len() / 3 && fenced > 0 && superseded > 0;
+    assert!(
+        died || seeds < 100,
+        "{attempts} attempts, {resumed} resumed, {fenced} fenced, {superseded} superseded"
+    );
     // A few worlds need not hold the rarer ends.
     let rare = with("clean: false") > 0 && with("Failed") > 0;
     assert!(rare || seeds < 100, "some are cut short, some lose data");
