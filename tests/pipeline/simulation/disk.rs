@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use spindle::checkpoint::{AttemptDir, FileInfo, Files, Recovered, recover};
+use spindle::random::Random;
 use spindle::store::StoreError;
 use tokio_util::bytes::Bytes;
 
@@ -71,8 +72,9 @@ impl Disk {
         }
     }
 
-    /// What the attempt that owns `epoch` goes on from.
-    pub(crate) fn recover(&self, epoch: u64, seed: u64) -> Option<Recovered> {
+    /// What the attempt that owns `epoch` goes on from. One that finds the newest base damaged finds the same: in the
+    /// one before it, unless that is of an earlier attempt, and the logs.
+    pub(crate) fn recover(&self, epoch: u64, seed: u64, damage: Option<&mut Random>) -> Option<Recovered> {
         let mut shelf = Shelf::default();
         let mut dirs = Vec::new();
         for (&epoch, attempt) in self.attempts.range(..epoch) {
@@ -85,8 +87,19 @@ impl Disk {
             shelf.0.extend(bases.chain(logs).map(|(path, bytes)| (path, bytes.clone().into())));
             dirs.push(dir);
         }
+        let newest = dirs.iter().rev().find(|dir| !dir.bases.is_empty()).filter(|dir| dir.bases.len() > 1);
+        let mut damaged = 0;
+        if let (Some(random), Some(dir)) = (damage, newest)
+            && let Some(base) = dir.bases.last().and_then(|base| shelf.0.get_mut(&dir.base(base.number)))
+        {
+            let mut bytes = base.to_vec();
+            bytes[random.below(base.len())] ^= 1 << random.below(8);
+            *base = bytes.into();
+            damaged = 1;
+        }
         let (recovered, report) = now(recover(&shelf, &dirs, true, IDS_MAX, seed)).expect("it can be read");
-        assert!(report.bad_bases.is_empty() && report.corrupt.is_empty(), "nothing is damaged: {report:?}");
+        let as_told = report.bad_bases.len() == damaged && report.corrupt.is_empty();
+        assert!(as_told, "{damaged} bases are damaged, and nothing else: {report:?}");
         recovered
     }
 }

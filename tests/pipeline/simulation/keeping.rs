@@ -140,7 +140,9 @@ impl World {
             self.end_life();
             return;
         }
-        let recovered = self.disk.recover(epoch, self.life.settings.seed);
+        let damages = self.random.one_in(4);
+        let damage = damages.then_some(&mut self.random);
+        let recovered = self.disk.recover(epoch, self.life.settings.seed, damage);
         let found = recovered.as_ref().map(|found| (found.slide, found.end_ms, found.attempt));
         self.record(&("recovered", found));
         let earlier = self.others.range(..self.life.number).map(|(_, life)| life);
