@@ -185,7 +185,8 @@ pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result
         recover(&store, &claim.earlier, true, opening.ids_max, opening.seed).await?
     };
     if let Some(recovered) = &recovered {
-        matches(&store, &recovered.base.fingerprint, &opening.fingerprint)?;
+        let theirs = recovered.base.fingerprint.following(&recovered.positions);
+        matches(&store, &theirs, &opening.fingerprint)?;
     }
     let (epoch, because, hold) = (claim.epoch, claim.because, claim.hold);
     let last = recovered.as_ref().map_or(0, |recovered| recovered.slide);

@@ -42,6 +42,17 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// The same with topics' identities as these positions have them: one that was recreated while it was read, and
+    /// read on (`on_data_loss: earliest`), is what is counted now.
+    pub(super) fn following(&self, positions: &[(Partition, Position)]) -> Self {
+        let newest = |topic: &str| {
+            let mut of_topic = positions.iter().filter(|(partition, _)| &*partition.topic == topic);
+            of_topic.find_map(|(_, position)| position.topic_id)
+        };
+        let topics = self.topics.iter().map(|(topic, id)| (topic.clone(), newest(topic).or(*id)));
+        Self { topics: topics.collect(), ..self.clone() }
+    }
+
     /// What differs so that the counts of one cannot go on as the other's; `None` if they can. Topics may come
     /// and go, as long as one stays.
     pub fn differs(&self, other: &Self) -> Option<String> {
@@ -161,6 +172,14 @@ mod tests {
         assert!(other(|f| f.key = "header x".to_owned()).unwrap().contains("key was record"));
         assert!(other(|f| f.slide_ms = 500).unwrap().contains("window.slide was 1000 ms"));
         assert!(other(|f| f.time = "event".to_owned()).unwrap().contains("window.time"));
+    }
+
+    #[test]
+    fn a_topic_that_was_read_on_after_it_was_recreated_is_the_new_one() {
+        let position = Position { topic_id: Some(TopicId([2; 16])), ..Position::at(7) };
+        let followed = print().following(&[(Partition::new("a", 0), position)]);
+        assert_eq!(followed.topics, [("a".to_owned(), Some(TopicId([2; 16]))), ("b".to_owned(), None)]);
+        assert!(print().differs(&followed).unwrap().contains("created again"));
     }
 
     #[test]

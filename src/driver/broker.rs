@@ -16,7 +16,7 @@ use super::state::{Facts, Start};
 use crate::config::{Job, OnDataLoss, Topics};
 use crate::ids::{Partition, Position};
 use crate::source::admin::{Admin, AdminError, LogRange, TopicInfo, TopicsRule};
-use crate::source::start::{self, LossPolicy, StartError, StartRule};
+use crate::source::start::{self, Loss, LossPolicy, StartError, StartRule};
 
 /// New partitions, leaders and recreated topics are found within this time.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -24,6 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const LEADERLESS: Duration = Duration::from_secs(10);
 /// How often it asks again.
 const LEADERLESS_EVERY: Duration = Duration::from_millis(250);
+/// How often an attempt that waits for Kafka asks it again.
+const KAFKA_EVERY: Duration = Duration::from_secs(2);
 /// Memory for records this client would fetch: it fetches none.
 const PREFETCH_BYTES: u64 = 0;
 
@@ -42,7 +44,7 @@ pub(super) enum Answer {
     /// What is to be counted; where to begin is asked for next.
     Found(Stream),
     /// The start is resolved.
-    Started(Vec<Start>),
+    Started(Vec<Start>, Vec<Loss>),
     /// The job cannot start.
     Failed(String),
     /// What the job's topics look like now.
@@ -73,12 +75,13 @@ impl Broker {
     pub(super) fn start(
         job: &Job,
         start: StartRules,
+        patient: bool,
     ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<Answer>)> {
         let (requests, queue) = requests::channel();
         let (answers, incoming) = mpsc::unbounded_channel();
         let job = job.clone();
         let run = move || {
-            if let Err(error) = work(&job, start, &queue, &answers) {
+            if let Err(error) = work(&job, start, patient, &queue, &answers) {
                 let _ = answers.send(Answer::Failed(format!("{error:#}")));
             }
         };
@@ -107,21 +110,23 @@ impl Broker {
 fn work(
     job: &Job,
     start: StartRules,
+    patient: bool,
     requests: &requests::Receiver<Request>,
     answers: &mpsc::UnboundedSender<Answer>,
 ) -> anyhow::Result<()> {
     let admin = Admin::connect(&client_settings(job, PREFETCH_BYTES))?;
     let rule = topics_rule(job)?;
-    let topics = admin.describe(&rule)?.into_iter().map(|topic| (topic.name, topic.id)).collect();
-    let found = Answer::Found(Stream { cluster: admin.cluster_id()?, topics });
-    if answers.send(found).is_err() {
+    let patience = Patience { patient, requests };
+    let Some(stream) = patience.until(|| found(&admin, &rule))? else { return Ok(()) };
+    if answers.send(Answer::Found(stream)).is_err() {
         return Ok(());
     }
     // Nothing else is asked for before the start is known.
     let Ok(Request::Resolve(held)) = requests.recv() else { return Ok(()) };
-    let Some(starts) = resolve_when_led(&admin, &rule, job, start, held, requests)? else { return Ok(()) };
+    let resolved = patience.until(|| resolve(&admin, &rule, job, start, held.as_deref()))?;
+    let Some((starts, losses)) = resolved else { return Ok(()) };
     let mut look = 0;
-    if answers.send(Answer::Started(starts)).is_err() {
+    if answers.send(Answer::Started(starts, losses)).is_err() {
         return Ok(());
     }
     let mut worker = Worker { admin, rule, answers, failing: false };
@@ -148,39 +153,60 @@ fn topics_rule(job: &Job) -> anyhow::Result<TopicsRule> {
     })
 }
 
-/// A topic that was just made, or whose broker just came up, has its leaders a moment later. `None`: the driver is
-/// over before that.
-fn resolve_when_led(
-    admin: &Admin,
-    rule: &TopicsRule,
-    job: &Job,
-    rules: StartRules,
-    held: Option<Vec<(Partition, Position)>>,
-    requests: &requests::Receiver<Request>,
-) -> anyhow::Result<Option<Vec<Start>>> {
-    let mut tries_left = LEADERLESS.as_millis() / LEADERLESS_EVERY.as_millis();
-    loop {
-        match resolve(admin, rule, job, rules, held.as_deref()) {
-            Err(error) if tries_left > 0 && matches!(error.downcast_ref(), Some(StartError::Unknown(_))) => {
-                tries_left -= 1;
+/// How long a start waits for Kafka.
+struct Patience<'a> {
+    /// Whether an earlier attempt has found everything: then what is not there now comes back, as it does for a job
+    /// that runs.
+    patient: bool,
+    requests: &'a requests::Receiver<Request>,
+}
+
+impl Patience<'_> {
+    /// Asks until there is an answer, or it is clear that there will be none. A topic that was just made, or whose
+    /// broker just came up, has its leaders a moment later. `None`: the driver is over before that.
+    fn until<T>(&self, mut ask: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<Option<T>> {
+        let mut tries_left = LEADERLESS.as_millis() / LEADERLESS_EVERY.as_millis();
+        let mut told = false;
+        loop {
+            let error = match ask() {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(error) => error,
+            };
+            let every = match error.downcast_ref() {
+                Some(StartError::Lost(_)) => return Err(error),
+                Some(StartError::Unknown(_)) if tries_left > 0 => {
+                    tries_left -= 1;
+                    LEADERLESS_EVERY
+                }
+                _ if self.patient => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!("wait for Kafka: {error:#}");
+                    }
+                    KAFKA_EVERY
+                }
+                _ => return Err(error),
+            };
+            // Nothing is asked for before the start is known, so this only waits.
+            if let Err(requests::RecvTimeoutError::Disconnected) = self.requests.recv_timeout(every) {
+                return Ok(None);
             }
-            result => return result.map(Some),
-        }
-        // Nothing is asked for before the start is known, so this only waits.
-        if let Err(requests::RecvTimeoutError::Disconnected) = requests.recv_timeout(LEADERLESS_EVERY) {
-            return Ok(None);
         }
     }
 }
 
-/// Where every partition is read from. Asked until it is known; what comes out is numbers.
+fn found(admin: &Admin, rule: &TopicsRule) -> anyhow::Result<Stream> {
+    let topics = admin.describe(rule)?.into_iter().map(|topic| (topic.name, topic.id)).collect();
+    Ok(Stream { cluster: admin.cluster_id()?, topics })
+}
+
+/// Where every partition is read from, and what is lost by it. What comes out is numbers.
 fn resolve(
     admin: &Admin,
     rule: &TopicsRule,
     job: &Job,
     rules: StartRules,
     held: Option<&[(Partition, Position)]>,
-) -> anyhow::Result<Vec<Start>> {
+) -> anyhow::Result<(Vec<Start>, Vec<Loss>)> {
     let topics = admin.describe(rule)?;
     let partitions: Vec<_> = topics.iter().flat_map(partitions_of).collect();
     let ranges: BTreeMap<_, _> = log_ranges(admin, &partitions)?;
@@ -211,9 +237,6 @@ fn resolve(
         OnDataLoss::Earliest => LossPolicy::Earliest,
     };
     let resolved = start::resolve_start(facts, rules.fallback, forced, policy)?;
-    for loss in &resolved.losses {
-        tracing::warn!("{loss}; reading goes on behind it");
-    }
     for partition in &resolved.new {
         tracing::info!(%partition, "a partition without a position is new, and read from its beginning");
     }
@@ -221,7 +244,7 @@ fn resolve(
         let log_end = ranges.get(&partition).map(|range| range.end);
         Start { partition, position, log_end }
     };
-    Ok(resolved.positions.into_iter().map(start).collect())
+    Ok((resolved.positions.into_iter().map(start).collect(), resolved.losses))
 }
 
 fn partitions_of(topic: &TopicInfo) -> impl Iterator<Item = Partition> {

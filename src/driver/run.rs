@@ -65,7 +65,7 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
     }
     let queue_bytes = settings.memory_bytes / super::QUEUE_MEMORY_PART;
     let (links, linked) = Links::listen(executors, &secret).context("set up links to executors")?;
-    let (broker, answers) = Broker::start(&job, start)?;
+    let (broker, answers) = Broker::start(&job, start, attempt > 1)?;
     let (printed, prints) = mpsc::unbounded_channel();
     let console = console.map(|out| start_console(&job, out, clock, printed)).transpose()?.flatten();
     let state = State::new(settings, pace.now_ms(clock.monotonic()));

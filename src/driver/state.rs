@@ -100,7 +100,7 @@ impl State {
             Input::Committed { taken } => self.committed(taken),
             Input::StartKept => self.start_is_kept(),
             Input::Kept { until_ms } => self.kept(until_ms),
-            Input::BaseWanted => self.want_base(),
+            Input::BaseWanted => self.durable.want_base(),
             Input::Stop { deadline_ms } => self.stop(deadline_ms),
         }
         self.advance(now_ms);

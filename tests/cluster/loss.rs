@@ -1,5 +1,7 @@
 //! Offsets that are gone: the job ends and says what to do, or goes on and counts what is lost.
 
+use rustix::process::Signal;
+
 use crate::job::Job;
 use crate::kafka::{Topic, brokers};
 use crate::produce::Writer;
@@ -99,7 +101,12 @@ fn a_topic_made_anew_is_read_from_its_beginning_when_the_job_is_to_go_on() {
     let mut writer = Writer::new(&brokers(), &topic.name);
     writer.numbered(0, 30);
     writer.flush();
-    let mut job = Job::new(&brokers(), &topic.name).set("source.on_data_loss", "earliest").start();
+    let place = tempfile::tempdir().unwrap();
+    let start = || {
+        let job = Job::new(&brokers(), &topic.name).set("source.on_data_loss", "earliest");
+        job.set("checkpoint.path", &format!("file://{}/c", place.path().display())).start()
+    };
+    let mut job = start();
     job.until_total(30);
     topic.delete();
     job.until("that it is gone", |seen| !seen.windows.last().unwrap().unread.is_empty());
@@ -112,8 +119,17 @@ fn a_topic_made_anew_is_read_from_its_beginning_when_the_job_is_to_go_on() {
     writer.numbered(0, 1);
     writer.flush();
     job.until_total(81);
-    let seen = job.finish();
-    assert_eq!(lines(&seen, &["the topic was recreated", "reading goes on"]), 1, "{seen}");
+    let windows = job.seen.windows.len();
+    job.until("a window that is durable", |seen| seen.windows.len() > windows + 1);
+    job.signal(Signal::KILL);
+    job.exit_code();
+    assert_eq!(lines(&job.seen, &["the topic was recreated", "reading goes on"]), 1, "{}", job.seen);
+    // It is the new topic that the next driver finds in the checkpoint.
+    let mut next = start();
+    writer.numbered(0, 1);
+    writer.flush();
+    next.until_total(82);
+    next.finish();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::driver::broker::Answer;
 use crate::driver::keeper::{KeeperEvent, ids_max};
 use crate::driver::links::LinkEvent;
 use crate::driver::setup::{Command, Ended, Note};
-use crate::driver::state::{Input, Outcome, Resumed};
+use crate::driver::state::{Event, Input, Outcome, Resumed};
 use crate::ids::Millis;
 use crate::launch::LaunchEvent;
 use crate::metrics::ExitClass;
@@ -102,7 +102,8 @@ impl Driver {
                 }
                 None
             }
-            Answer::Started(starts) => {
+            Answer::Started(starts, losses) => {
+                losses.into_iter().for_each(|loss| self.observer.event(&Event::Lost(loss)));
                 let resumed = self.resumed.take();
                 self.step(Input::Started { starts, resumed })
             }

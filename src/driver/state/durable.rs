@@ -81,6 +81,11 @@ impl Durable {
         self.queue.len()
     }
 
+    /// A base is to follow the newest slide: logs have grown long, or what is counted is another thing now.
+    pub(super) fn want_base(&mut self) {
+        self.base_wanted = self.is_kept();
+    }
+
     /// Memory of what is on its way, bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -176,11 +181,6 @@ impl State {
         if !std::mem::replace(&mut self.durable.start, true) {
             self.commits.begin();
         }
-    }
-
-    /// The checkpoint's logs have grown long.
-    pub(super) fn want_base(&mut self) {
-        self.durable.base_wanted = true;
     }
 
     /// Every slide up to this end is durable.

@@ -233,6 +233,10 @@ impl State {
         self.slides.whole = if whole { self.slides.whole + 1 } else { 0 };
         for (partition, range) in &slide.ranges {
             if let Some(held) = self.partitions.get_mut(partition) {
+                // A base says which topic is counted, so that the next driver takes the one that is there now for it.
+                if held.closed.topic_id != range.until.topic_id {
+                    self.durable.want_base();
+                }
                 held.closed = range.until;
             }
         }
