@@ -11,6 +11,8 @@ use crate::job::{Job, Running};
 use crate::kafka::{Topic, brokers};
 use crate::produce::Writer;
 
+/// How long the NameNode is away, seconds, unless the environment says otherwise.
+const OUTAGE_S: u64 = 3;
 /// How late beyond its end a window may be while the store is in trouble, on a machine that does other things as well.
 const ON_TIME_MS: i64 = 1_500;
 /// A checkpoint is behind for seconds, not for good.
@@ -64,6 +66,12 @@ fn goes_on(bench: &mut Bench, job: &mut Running) {
     assert!(worst <= ON_TIME_MS, "a window came {worst} ms after its end\n{}", job.seen);
 }
 
+/// `SPINDLE_TEST_OUTAGE=60` keeps it away for a minute.
+fn outage() -> Duration {
+    let given = std::env::var("SPINDLE_TEST_OUTAGE").ok();
+    Duration::from_secs(given.map_or(OUTAGE_S, |seconds| seconds.parse().unwrap()))
+}
+
 #[test]
 fn without_a_namenode_a_job_waits_at_its_start_and_then_goes_on() {
     let _alone = exclusive();
@@ -71,7 +79,7 @@ fn without_a_namenode_a_job_waits_at_its_start_and_then_goes_on() {
     fault("namenode stop");
     let mut job = bench.job().start();
     let total = bench.write(10);
-    job.during(Duration::from_secs(3));
+    job.during(outage());
     assert!(job.seen.windows.is_empty(), "{}", job.seen);
     fault("namenode start");
     job.until_total(total);
@@ -79,6 +87,7 @@ fn without_a_namenode_a_job_waits_at_its_start_and_then_goes_on() {
     fault("namenode stop");
     goes_on(&mut bench, &mut job);
     job.until("it is told", |seen| seen.logs("the checkpoint is not written") > 0);
+    job.during(outage());
     goes_on(&mut bench, &mut job);
     fault("namenode start");
     job.until("it catches up", |seen| seen.logs("the checkpoint is written again") > 0);

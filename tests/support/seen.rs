@@ -20,6 +20,7 @@ pub(crate) struct Window {
     pub(crate) attempt: u32,
     pub(crate) total: u64,
     pub(crate) distinct: u64,
+    pub(crate) complete: bool,
     pub(crate) behind_ms: u64,
     pub(crate) unread: Vec<String>,
     pub(crate) ranges: BTreeMap<String, (i64, i64)>,
