@@ -20,7 +20,7 @@ fn a_backlog_is_worked_off_in_bounded_memory_and_told() {
     let place = tempfile::tempdir().unwrap();
     let start = || {
         let job = Job::new(&brokers(), &topic.name).set("window.length", "30s").set("window.slide", "100ms");
-        let job = job.set("executors.memory", "256M").set("top", "3");
+        let job = job.set("executors.memory", "256M").set("source.max_rate_per_partition", "200000");
         job.set("checkpoint.path", &format!("file://{}/c", place.path().display())).start()
     };
     let mut job = start();
