@@ -18,6 +18,9 @@ const ON_TIME_MS: i64 = 1_500;
 /// A checkpoint is behind for seconds, not for good.
 const CATCHES_UP: Duration = Duration::from_secs(25);
 
+/// DataNodes agree on the length of a log that was being written; the first try may meet one that is just back.
+const RECOVERS: Duration = Duration::from_secs(120);
+
 /// A topic with its books, a job over it, and where its checkpoint is.
 struct Bench {
     topic: Topic,
@@ -49,8 +52,8 @@ impl Bench {
         job.exit_code();
         let mut next = self.job().start();
         let total = self.write(10);
+        next.until_within(RECOVERS, "the window", |seen| seen.logs("recovered the window") == 1);
         next.until_total(total);
-        assert_eq!(next.seen.logs("recovered the window"), 1, "{}", next.seen);
         next.finish().assert_whole();
     }
 }

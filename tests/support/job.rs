@@ -181,8 +181,13 @@ impl Running {
     }
 
     /// Takes what comes until the condition holds; fails when it takes too long or the job ends.
-    pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&Seen) -> bool) {
-        let deadline = self.clock.monotonic() + PATIENCE;
+    pub(crate) fn until(&mut self, what: &str, done: impl FnMut(&Seen) -> bool) {
+        self.until_within(PATIENCE, what, done);
+    }
+
+    /// The same for what may take longer.
+    pub(crate) fn until_within(&mut self, time: Duration, what: &str, mut done: impl FnMut(&Seen) -> bool) {
+        let deadline = self.clock.monotonic() + time;
         while !done(&self.seen) {
             let ended = self.exit.is_some() && self.ended == 2;
             assert!(!ended, "the job has ended with {:?} before: {what}\n{}", self.exit, self.seen);

@@ -136,7 +136,7 @@ impl Driver {
     }
 
     fn opened(&mut self, mut opened: Box<Opened>) -> Option<Ended> {
-        self.observer.checkpoint_opened(&opened);
+        self.observer.checkpoint_opened(&opened, self.now_ms());
         let recovered = opened.recovered.take();
         let required = self.keeper.setup().filter(|setup| setup.required && recovered.is_none());
         if let Some(setup) = required {
