@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
@@ -203,6 +204,10 @@ impl Admin {
                 match self.client.committed_offsets(list.clone(), slice).map_err(failure) {
                     Err(failure) if failure.is(error::WAITED) && !left.is_zero() => {
                         (wait.check)().map_or(Ok(()), Err)?;
+                    }
+                    // Answered at once, by a broker that has just started.
+                    Err(failure) if failure.is(error::NO_COORDINATOR) && !left.is_zero() => {
+                        thread::park_timeout(slice / 2);
                     }
                     result => break result,
                 }

@@ -92,6 +92,24 @@ fn counts_are_exact_through_errors_that_brokers_answer() {
     assert_eq!(seen.counts(), mock.writer.counts);
 }
 
+/// A broker that has just started answers so for a moment.
+#[test]
+fn a_group_without_a_coordinator_delays_the_start() {
+    let mut mock = Mock::new(1, 1);
+    for error in [
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+    ] {
+        mock.cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[error; 2]);
+        let total = mock.write(10);
+        let mut job =
+            mock.job().arg("--from").arg("group").set("source.group", &format!("{error:?}")).start();
+        job.until_total(total);
+        job.finish();
+    }
+}
+
 #[test]
 fn a_slow_broker_delays_records_and_no_window() {
     let mut mock = Mock::new(2, 4);

@@ -9,6 +9,8 @@ use crate::ids::Millis;
 const SLIDES_MIN: u64 = 3;
 /// Over so many slides the rate is taken.
 const RATE_SLIDES: usize = 10;
+/// After so many slides no progress is no progress.
+const SURE_SLIDES: u64 = 30;
 /// It is logged again after so long, milliseconds.
 const LOG_EVERY_MS: Millis = 60_000;
 
@@ -44,8 +46,10 @@ impl Backlog {
         if self.left.len() > RATE_SLIDES {
             self.left.pop_front();
         }
-        let log = self.logged_ms.is_none_or(|logged_ms| now_ms >= logged_ms + LOG_EVERY_MS);
-        if let Some(left) = self.left().filter(|_| log) {
+        let due = self.logged_ms.is_none_or(|logged_ms| now_ms >= logged_ms + LOG_EVERY_MS);
+        // Reading may only have begun: that it makes no progress is said when that is sure.
+        let sure = |left: &Left| left.seconds.is_some() || self.slides >= SURE_SLIDES;
+        if let Some(left) = self.left().filter(|left| due && sure(left)) {
             tracing::info!("{left}");
             self.logged_ms = Some(now_ms);
         }

@@ -97,6 +97,13 @@ pub(super) const WAITED: &[Code] = &[
     Code::RD_KAFKA_RESP_ERR__RESOLVE,
 ];
 
+/// Codes for a group whose coordinator is not there yet, or not there any more.
+pub(super) const NO_COORDINATOR: &[Code] = &[
+    Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+    Code::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+    Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+];
+
 const DENIED: &[Code] = &[
     Code::RD_KAFKA_RESP_ERR__AUTHENTICATION,
     Code::RD_KAFKA_RESP_ERR__SSL,
