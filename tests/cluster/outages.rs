@@ -116,7 +116,7 @@ fn safe_mode_delays_a_start_and_no_window() {
     bench.killed(job);
 }
 
-/// One of two nodes, dead or frozen, which the NameNode does not know for a minute and gives to new files.
+/// One of two nodes, dead or frozen, which the NameNode does not know at first and gives to new files.
 #[test]
 fn a_datanode_dead_or_frozen_delays_the_checkpoint_for_seconds() {
     let _alone = exclusive();
