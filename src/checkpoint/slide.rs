@@ -200,19 +200,20 @@ impl Table {
 mod tests {
     use super::*;
     use crate::checkpoint::samples;
+    use crate::random::Random;
 
     #[test]
     fn slides_come_back_as_they_went_and_no_damage_panics() {
-        let mut random = samples::Random(5);
+        let mut random = Random::with_seed(5);
         let (mut writing, mut reading) = (Table::default(), Table::default());
         for number in 0..300 {
             let slide = samples::slide(&mut random, number);
             let payload = writing.encode(&slide);
             for _ in 0..20 {
                 let mut damaged = payload.clone();
-                let at = random.below(damaged.len() as u64) as usize;
+                let at = random.below(damaged.len());
                 damaged[at] ^= 1 << random.below(8);
-                damaged.truncate(random.below(1 + 2 * payload.len() as u64) as usize);
+                damaged.truncate(random.below(1 + 2 * payload.len()));
                 let _ = Table::default().decode(&damaged);
             }
             assert_eq!(reading.decode(&payload).unwrap(), slide);
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn every_truncation_is_refused() {
-        let slide = samples::slide(&mut samples::Random(8), 3);
+        let slide = samples::slide(&mut Random::with_seed(8), 3);
         let payload = Table::default().encode(&slide);
         for length in 0..payload.len() {
             assert!(Table::default().decode(&payload[..length]).is_err(), "cut at {length}");
@@ -231,7 +232,7 @@ mod tests {
     #[test]
     fn a_quiet_partition_costs_three_bytes() {
         let mut table = Table::default();
-        let mut slide = samples::slide(&mut samples::Random(8), 3);
+        let mut slide = samples::slide(&mut Random::with_seed(8), 3);
         slide.ranges = (0..100).map(|n| (Partition::new("t", n), 7, Position::at(7))).collect();
         slide.counts.clear();
         slide.keys.clear();

@@ -26,6 +26,14 @@ fn until_durable(job: &mut Running, total: u64) {
     job.until("two windows more", |seen| seen.windows.len() > windows + 1);
 }
 
+/// A driver that owns the checkpoint, and how many records are in it.
+fn owner(mock: &mut Mock, place: &TempDir) -> (Running, u64) {
+    let mut first = job(mock, place).start();
+    let total = mock.write(10);
+    until_durable(&mut first, total);
+    (first, total)
+}
+
 #[test]
 fn a_window_outlives_its_driver_however_that_ends() {
     let (mut mock, place) = (Mock::new(1, 2), TempDir::new().unwrap());
@@ -82,9 +90,7 @@ fn replace_stops_the_owner_and_goes_on_with_its_window() {
 #[test]
 fn a_driver_whose_checkpoint_is_taken_over_ends_by_itself() {
     let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
-    let mut first = job(&mock, &place).start();
-    let before = mock.write(10);
-    until_durable(&mut first, before);
+    let (mut first, _) = owner(&mut mock, &place);
     let mut second = job(&mock, &place).arg("--take-over").start();
     second.until("it has the checkpoint", |seen| seen.logs("recovered the window") == 1);
     let since = spindle::clock::Clock::start();
@@ -98,9 +104,7 @@ fn a_driver_whose_checkpoint_is_taken_over_ends_by_itself() {
 #[test]
 fn a_driver_frozen_through_the_take_over_ends_when_it_wakes() {
     let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
-    let mut first = job(&mock, &place).start();
-    let before = mock.write(10);
-    until_durable(&mut first, before);
+    let (mut first, _) = owner(&mut mock, &place);
     first.signal(Signal::STOP);
     let mut second = job(&mock, &place).arg("--take-over").start();
     second.until_total(mock.write(10));
@@ -115,9 +119,7 @@ fn a_driver_frozen_through_the_take_over_ends_when_it_wakes() {
 #[test]
 fn from_sets_the_checkpoint_aside_once() {
     let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
-    let mut first = job(&mock, &place).start();
-    let before = mock.write(10);
-    until_durable(&mut first, before);
+    let (first, before) = owner(&mut mock, &place);
     first.finish();
     let mut anew = job(&mock, &place).arg("--from").arg("earliest").start();
     until_durable(&mut anew, before);

@@ -1,6 +1,7 @@
 //! The process dies, or the store fails, at every single call.
 
 use super::world::*;
+use crate::random::Random;
 use crate::store::faults::{Fault, Faults};
 
 use super::super::*;
@@ -135,12 +136,12 @@ async fn a_failure_at_any_call_delays_and_loses_nothing() {
 #[tokio::test]
 async fn random_failures_and_deaths_over_many_attempts_lose_nothing() {
     for seed in 0..40 {
-        let mut random = samples::Random(seed);
+        let mut random = Random::with_seed(seed);
         let directory = scratch();
         let mut oracle = Oracle::default();
         let mut durable = 0;
         for attempt in 1..6 {
-            let fault = |random: &mut samples::Random| {
+            let fault = |random: &mut Random| {
                 let faults = [
                     Fault::FailBefore,
                     Fault::FailAfter,
@@ -148,7 +149,7 @@ async fn random_failures_and_deaths_over_many_attempts_lose_nothing() {
                     Fault::DieAfter,
                     Fault::DieWithin,
                 ];
-                (1 + random.below(60), faults[random.below(5) as usize])
+                (1 + random.below(60) as u64, faults[random.below(5)])
             };
             let planned: Vec<_> = (0..1 + random.below(4)).map(|_| fault(&mut random)).collect();
             let faults = Arc::new(Faults::at(planned.clone()));

@@ -4,13 +4,13 @@
 use super::super::base::{self, Base};
 use super::super::frame::{self, Frames, Identity, Kind};
 use super::super::head::FORMAT;
-use super::super::samples::Random;
 use super::super::slide::Table;
 use super::super::*;
 use super::world::{opening, partition};
 use crate::clock::Clock;
 use crate::count::{KeyTable, Pairs, Ring};
 use crate::ids::Position;
+use crate::random::Random;
 
 const KEYS: u64 = 1_000_000;
 const SLIDES: i64 = 300;
@@ -21,7 +21,7 @@ const THIS: Identity = Identity { epoch: 1, number: 1 };
 #[ignore = "measures"]
 fn a_million_keys_over_300_slides() {
     let clock = Clock::start();
-    let mut random = Random(1);
+    let mut random = Random::with_seed(1);
     let mut ring = Ring::with_seed(1);
     let mut log = Vec::new();
     let mut table = Table::default();
@@ -29,7 +29,8 @@ fn a_million_keys_over_300_slides() {
     let (mut exporting, mut encoding) = (Vec::new(), Vec::new());
     for number in 1..=SLIDES {
         let mut counts = KeyTable::with_seed(3);
-        (0..RECORDS).for_each(|_| counts.add(format!("keyword-{:07}", random.below(KEYS)).as_bytes()));
+        (0..RECORDS)
+            .for_each(|_| counts.add(format!("keyword-{:07}", random.below(KEYS as usize)).as_bytes()));
         let mut staged = Pairs::default();
         ring.stage(&counts.take_block(), &mut staged).unwrap();
         ring.push(number * 1_000, staged);

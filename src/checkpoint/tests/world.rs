@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::samples::Random;
+pub(super) use super::super::samples::{LENGTH_MS, SLIDE_MS, opening, owner};
 use super::super::*;
 use crate::count::{KeyTable, Pairs, Ring};
 use crate::ids::{Partition, Position};
+use crate::random::Random;
 use crate::store::faults::Faults;
 pub(super) use crate::store::tests::scratch;
-
-pub(super) const SLIDE_MS: Millis = 1_000;
-pub(super) const LENGTH_MS: Millis = 6_000;
 
 pub(super) type Counts = BTreeMap<Option<Vec<u8>>, u64>;
 
@@ -54,27 +52,6 @@ pub(super) fn partition() -> Partition {
     Partition::new("tweets", 0)
 }
 
-pub(super) fn owner(app: &str, attempt: u32) -> Owner {
-    let (job, host) = ("TweetsApp".to_owned(), "nm1".to_owned());
-    let (version, config) = ("1".to_owned(), "c".to_owned());
-    Owner { app: app.to_owned(), attempt, job, host, pid: 1, version, config, since_ms: 0 }
-}
-
-pub(super) fn opening(attempt: u32) -> Opening {
-    let topics = vec![("tweets".to_owned(), None)];
-    let (key, time) = ("record".to_owned(), "processing".to_owned());
-    Opening {
-        owner: owner("app", attempt),
-        fingerprint: Fingerprint { cluster: None, topics, key, slide_ms: SLIDE_MS, time },
-        length_ms: LENGTH_MS,
-        force: Force::No,
-        fresh: false,
-        limits: Limits { roll_slides: 4, ..Limits::default() },
-        ids_max: 1 << 20,
-        seed: 1,
-    }
-}
-
 /// Opens as attempt `attempt` of one application.
 pub(super) async fn open_as(store: &Store, opening: Opening) -> Result<Opened, OpenError> {
     open(store.clone(), opening, Arc::new(|_: &Owner| None)).await
@@ -113,7 +90,7 @@ impl Driver {
             ring: ring.image(),
         };
         let (writer, events) = opened.start(Box::new(first));
-        let random = Random(seed);
+        let random = Random::with_seed(seed);
         Self {
             writer,
             events,

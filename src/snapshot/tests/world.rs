@@ -10,15 +10,15 @@ use std::sync::Arc;
 use flate2::read::GzDecoder;
 
 use super::super::*;
-use crate::checkpoint::{self, Fingerprint, Force, Limits, Marks, Opened, Opening, State, samples::Random};
+pub(super) use crate::checkpoint::samples::{LENGTH_MS, SLIDE_MS, opening};
+use crate::checkpoint::{self, Marks, Opened, State};
 use crate::config::{Snapshots, Timespan};
 use crate::count::{KeyTable, Pairs, Ring};
 use crate::ids::{Millis, Partition, Position};
+use crate::random::Random;
 use crate::store::Store;
 use crate::store::faults::Faults;
 
-pub(super) const SLIDE_MS: Millis = 1_000;
-pub(super) const LENGTH_MS: Millis = 6_000;
 /// Plenty.
 pub(super) const QUEUE_BYTES: usize = 64 << 20;
 
@@ -51,7 +51,7 @@ impl Counter {
     }
 
     pub(in super::super) fn records(seed: u64, number: u64) -> Vec<Option<Vec<u8>>> {
-        let mut random = Random(seed ^ (number << 20));
+        let mut random = Random::with_seed(seed ^ (number << 20));
         let key = |random: &mut Random| match random.below(6) {
             0 => None,
             1 => Some(b"null".to_vec()),
@@ -162,32 +162,6 @@ pub(in super::super) fn setup(place: &Place, epoch: u64) -> Setup {
         until_ms: None,
         ids_max: 1 << 20,
         queue_bytes: QUEUE_BYTES,
-    }
-}
-
-pub(super) fn opening(attempt: u32) -> Opening {
-    let word = ToOwned::to_owned;
-    let owner = checkpoint::Owner {
-        app: word("app"),
-        attempt,
-        job: word("TweetsApp"),
-        host: word("nm1"),
-        pid: 1,
-        version: word("1"),
-        config: word("c"),
-        since_ms: 0,
-    };
-    let topics = vec![(word("tweets"), None)];
-    let (key, time) = (word("record"), word("processing"));
-    Opening {
-        owner,
-        fingerprint: Fingerprint { cluster: None, topics, key, slide_ms: SLIDE_MS, time },
-        length_ms: LENGTH_MS,
-        force: Force::No,
-        fresh: false,
-        limits: Limits { roll_slides: 4, ..Limits::default() },
-        ids_max: 1 << 20,
-        seed: 1,
     }
 }
 
