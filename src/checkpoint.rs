@@ -95,6 +95,16 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// Where it is.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Key numbers in it are at most this.
+    pub fn ids_max(&self) -> usize {
+        self.opening.ids_max
+    }
+
     /// Has everything kept from which the slides after `end_ms` can be read again, from the first base on;
     /// [`Millis::MIN`] keeps all that is there.
     pub fn keep_since(&mut self, end_ms: Millis) {

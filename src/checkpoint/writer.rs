@@ -124,6 +124,11 @@ impl Opened {
 }
 
 impl Writer {
+    /// The number that the next slide gets.
+    pub fn next_number(&self) -> u64 {
+        self.last + 1
+    }
+
     /// Queues a slide behind those before it; returns its number.
     pub fn offer(&mut self, slide: Box<Slide>) -> u64 {
         self.last += 1;

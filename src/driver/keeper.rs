@@ -94,7 +94,7 @@ impl Keeper {
             force: setup.force,
             fresh: setup.fresh,
             limits: Limits { give_up: setup.give_up, ..Limits::default() },
-            ids_max: ids_max(job),
+            ids_max: usize::try_from(job.driver.memory.bytes() / BYTES_PER_KEY).unwrap_or(usize::MAX),
             seed: getrandom::u64().context("get random numbers from the system")?,
         };
         let (told, events) = mpsc::unbounded_channel();
@@ -120,11 +120,18 @@ impl Keeper {
         }
     }
 
-    /// Makes a slide durable, behind those before it; returns its number.
-    pub(super) fn slide(&mut self, slide: Box<Slide>) -> Option<u64> {
-        match &mut self.stage {
-            Stage::Writing(writer, _) => Some(writer.offer(slide)),
-            _ => None,
+    /// The number that the next slide gets, once slides are written.
+    pub(super) fn next_number(&self) -> Option<u64> {
+        match &self.stage {
+            Stage::Writing(writer, _) => Some(writer.next_number()),
+            Stage::Idle | Stage::Opening(..) | Stage::Opened(_) => None,
+        }
+    }
+
+    /// Makes a slide durable, behind those before it.
+    pub(super) fn slide(&mut self, slide: Box<Slide>) {
+        if let Stage::Writing(writer, _) = &mut self.stage {
+            writer.offer(slide);
         }
     }
 
@@ -162,11 +169,6 @@ impl Keeper {
             Stage::Idle | Stage::Opened(_) => {}
         }
     }
-}
-
-/// The highest number of a key that fits into the driver's memory.
-pub(super) fn ids_max(job: &Job) -> usize {
-    usize::try_from(job.driver.memory.bytes() / BYTES_PER_KEY).unwrap_or(usize::MAX)
 }
 
 /// Opens the checkpoint, trying again for as long as that may help.

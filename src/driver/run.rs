@@ -52,9 +52,10 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
         console,
         ..
     } = setup;
-    let pace = Pace::start(slide_ms(&job), clock.wall(), clock.monotonic());
     let seed = getrandom::u64().context("get random numbers from the system")?;
     let settings = settings(&job, attempt, seed, checkpoint.as_ref(), setup.notes.is_some());
+    let (slide_ms, length_ms) = (settings.slide_ms, settings.length_ms);
+    let pace = Pace::start(slide_ms, clock.wall(), clock.monotonic());
     let mut observer = setup.observer;
     if checkpoint.is_some() {
         observer.has_checkpoint();
@@ -63,7 +64,7 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
     if snapshots.is_some() {
         observer.has_snapshots();
     }
-    let queue_bytes = settings.memory_bytes / super::QUEUE_MEMORY_PART;
+    let queue_bytes = settings.checkpoint.map_or(0, |durability| durability.queue_bytes);
     let (links, linked) = Links::listen(executors, &secret).context("set up links to executors")?;
     let (broker, answers) = Broker::start(&job, start, attempt > 1)?;
     let (printed, prints) = mpsc::unbounded_channel();
@@ -84,18 +85,14 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
         welcome: welcome(&job),
         observer,
         notes: setup.notes,
-        slide_ms: slide_ms(&job),
-        length_ms: Millis::try_from(job.window.length.ms()).unwrap_or(Millis::MAX),
+        slide_ms,
+        length_ms,
         began_ms: None,
         corrected_ms: Millis::MIN,
         alive_every: job.executors.timeout.get(),
         job,
     };
     driver.run(Incoming { linked, answers, launched, commands, prints }).await
-}
-
-fn slide_ms(job: &Job) -> Millis {
-    Millis::try_from(job.window.slide.ms()).unwrap_or(Millis::MAX)
 }
 
 fn start_console(
@@ -238,11 +235,10 @@ impl Driver {
             }
             Effect::Slide(report) => self.note(Note::Slide(report)),
             Effect::Keep(slide, ranked) => {
-                let mut told = snapshot::Slide::of(0, &slide, ranked);
-                if let Some(number) = self.keeper.slide(slide) {
-                    told.number = number;
-                    self.snapshots.closed(told);
+                if let Some(number) = self.keeper.next_number() {
+                    self.snapshots.closed(number, &slide, ranked);
                 }
+                self.keeper.slide(slide);
             }
             Effect::Base(state) => self.keeper.base(state),
             Effect::Commit(positions) => self.broker.commit(positions),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time;
 
-use crate::checkpoint::Opened;
+use crate::checkpoint::{self, Opened};
 use crate::ids::Millis;
-use crate::snapshot::{self, Event, Events, Owner, Plan, Slide, Writer};
+use crate::snapshot::{self, Event, Events, Owner, Plan, Ranked, Slide, Writer};
 use crate::store::Store;
 
 /// Where snapshots go, and which windows.
@@ -32,32 +32,27 @@ impl Snapshots {
         Self { setup, queue_bytes, writing: None }
     }
 
-    /// Begins, with the checkpoint opened and not started: what it holds up to `until_ms` may still have to be made
+    /// Begins, with the checkpoint opened and not started: what was recovered from it may still have to be made
     /// visible.
-    pub(super) fn start(
-        &mut self,
-        opened: &mut Opened,
-        checkpoint: &Store,
-        until_ms: Option<Millis>,
-        ids_max: usize,
-    ) {
+    pub(super) fn start(&mut self, opened: &mut Opened) {
         let Some(SnapshotSetup { store, plan }) = self.setup.clone() else { return };
         opened.keep_since(Millis::MIN);
+        let checkpoint = opened.store().clone();
         self.writing = Some(snapshot::start(snapshot::Setup {
             store,
             plan,
             owner: Owner { checkpoint: checkpoint.address().to_string(), epoch: opened.epoch },
-            checkpoint: checkpoint.clone(),
-            until_ms,
-            ids_max,
+            checkpoint,
+            until_ms: opened.recovered.as_ref().and_then(|recovered| recovered.end_ms),
+            ids_max: opened.ids_max(),
             queue_bytes: self.queue_bytes,
         }));
     }
 
-    /// A slide closed.
-    pub(super) fn closed(&mut self, slide: Slide) {
+    /// A slide closed, which the checkpoint gives this number.
+    pub(super) fn closed(&mut self, number: u64, slide: &checkpoint::Slide, window: Option<Ranked>) {
         if let Some((writer, _)) = &mut self.writing {
-            writer.closed(slide);
+            writer.closed(Slide::of(number, slide, window));
         }
     }
 

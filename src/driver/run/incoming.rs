@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Driver, Happening};
 use crate::checkpoint::{self, OpenError, Opened, Recovered};
 use crate::driver::broker::Answer;
-use crate::driver::keeper::{KeeperEvent, ids_max};
+use crate::driver::keeper::KeeperEvent;
 use crate::driver::links::LinkEvent;
 use crate::driver::setup::{Command, Ended, Note};
 use crate::driver::state::{Event, Input, Outcome, Resumed};
@@ -137,16 +137,13 @@ impl Driver {
 
     fn opened(&mut self, mut opened: Box<Opened>) -> Option<Ended> {
         self.observer.checkpoint_opened(&opened, self.now_ms());
-        let recovered = opened.recovered.take();
-        let required = self.keeper.setup().filter(|setup| setup.required && recovered.is_none());
+        let required = self.keeper.setup().filter(|setup| setup.required && opened.recovered.is_none());
         if let Some(setup) = required {
             let reason = format!("--from checkpoint: there is none in {}", setup.store.address());
             return Some(Ended::Finished(Outcome::Failed(reason)));
         }
-        if let Some(setup) = self.keeper.setup() {
-            let until_ms = recovered.as_ref().and_then(|recovered| recovered.end_ms);
-            self.snapshots.start(&mut opened, &setup.store, until_ms, ids_max(&self.job));
-        }
+        self.snapshots.start(&mut opened);
+        let recovered = opened.recovered.take();
         self.keeper.opened(opened);
         self.broker.resolve(recovered.map(|recovered| {
             let Recovered { ring, end_ms, whole, attempt, positions, .. } = recovered;
