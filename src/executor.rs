@@ -87,9 +87,13 @@ pub async fn run(setup: Setup) -> anyhow::Result<u8> {
     work.run(receiver, incoming).await
 }
 
+/// The name that this host has for itself.
+pub fn own_host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 fn hello(setup: &Setup, http: SocketAddr) -> Hello {
-    let own_name = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let host = setup.host.clone().unwrap_or_else(own_name);
+    let host = setup.host.clone().unwrap_or_else(own_host);
     let http = if http.ip().is_unspecified() { format!("{host}:{}", http.port()) } else { http.to_string() };
     Hello {
         attempt: setup.attempt,

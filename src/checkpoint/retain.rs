@@ -8,7 +8,7 @@ use super::frame::{Frames, Identity};
 use super::head::{self, BaseHead};
 use super::layout::{AttemptDir, fenced_dir, survey};
 use crate::ids::Millis;
-use crate::store::{Kind, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// Bases kept: the newest may turn out to be damaged, and the one before it as well.
 const BASES: usize = 3;
@@ -122,19 +122,12 @@ async fn delete_below(
         _ => floor.1,
     };
     for file in attempt.bases.iter().filter(|file| file.number < lowest) {
-        gone_is_fine(store.delete(&attempt.base(file.number)).await)?;
+        store.delete(&attempt.base(file.number)).await?;
     }
     for file in attempt.logs.iter().filter(|file| file.number < lowest) {
-        gone_is_fine(store.delete(&attempt.log(file.number)).await)?;
+        store.delete(&attempt.log(file.number)).await?;
     }
     Ok(())
-}
-
-fn gone_is_fine(deleted: Result<(), StoreError>) -> Result<(), StoreError> {
-    match deleted {
-        Err(error) if error.kind == Kind::Gone => Ok(()),
-        deleted => deleted,
-    }
 }
 
 fn total(attempts: &[AttemptDir], floor: (u64, u64)) -> u64 {

@@ -15,6 +15,7 @@ use crate::checkpoint::{Force, HasEnded, Owner, Sight};
 use crate::clock::Clock;
 use crate::config::{CheckpointAt, Job, Timespan};
 use crate::driver::{CheckpointSetup, SnapshotSetup};
+use crate::executor::own_host;
 use crate::exit;
 use crate::snapshot::Plan;
 use crate::store::{Address, Patience, Store};
@@ -44,12 +45,8 @@ impl Who {
     }
 }
 
-fn own_host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-fn store(at: &CheckpointAt) -> anyhow::Result<Store> {
-    Ok(Store::open(&Address::parse(&at.path)?, Patience::default())?)
+fn store(path: &str) -> anyhow::Result<Store> {
+    Ok(Store::open(&Address::parse(path)?, Patience::default())?)
 }
 
 /// What the driver of `job` needs to take the checkpoint at `at`.
@@ -74,11 +71,10 @@ pub(super) fn checkpoint(
     };
     let has_ended: HasEnded = Arc::new(has_ended);
     let snapshots = job.snapshots.as_ref().map(|section| -> anyhow::Result<_> {
-        let store = Store::open(&Address::parse(&section.path)?, Patience::default())?;
-        Ok(SnapshotSetup { store, plan: Plan::new(&job.name, section) })
+        Ok(SnapshotSetup { store: store(&section.path)?, plan: Plan::new(&job.name, section) })
     });
     Ok(CheckpointSetup {
-        store: store(at)?,
+        store: store(&at.path)?,
         owner,
         force: if take_over { Force::TakeOver } else { Force::No },
         fresh: !matches!(from, None | Some(From::Checkpoint)),
@@ -108,7 +104,7 @@ fn runs(owner: &Owner) -> bool {
 
 /// Stops whoever owns the checkpoint gracefully, and waits until it has ended.
 pub(super) fn replace(at: &CheckpointAt) -> anyhow::Result<()> {
-    let store = store(at)?;
+    let store = store(&at.path)?;
     let sight = super::block_on(async { Ok(Sight::look(&store).await?) })?;
     let Some(owner) = sight.owner.filter(|owner| sight.held != Some(false) && has_ended(owner) != Some(true))
     else {

@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Usage, block_on, out};
+use super::{STORE_PATIENCE, Usage, block_on, out};
 use crate::clock::Clock;
 use crate::config::{Isolation, Job, TimeMode};
 use crate::exit;
@@ -18,16 +18,8 @@ use crate::sink::json;
 use crate::snapshot::verify::kafka::Kafka;
 use crate::snapshot::verify::{Difference, Finding, Selection, Verdict, verify};
 use crate::source::ClientSettings;
-use crate::store::{Address, Patience, Store};
+use crate::store::{Address, Store};
 
-/// People do not wait for a minute to be told that HDFS is away.
-const PATIENCE: Patience = Patience {
-    call: Duration::from_secs(10),
-    sync: Duration::from_secs(10),
-    retries: Duration::from_secs(5),
-    back_off: Duration::from_millis(100),
-    take_over: Duration::ZERO,
-};
 /// Memory for records that are fetched and not counted yet.
 const PREFETCH_BYTES: u64 = 64 << 20;
 /// Keys of a window that are told of.
@@ -71,7 +63,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<u8> {
         return Err(Usage("windows of time: event cannot be recounted by offsets".to_owned()).into());
     }
     let address = Address::parse(&section.path).map_err(|error| Usage(error.to_string()))?;
-    let store = Store::open(&address, PATIENCE)?;
+    let store = Store::open(&address, STORE_PATIENCE)?;
     let source = &job.source;
     let committed = source.isolation == Isolation::ReadCommitted;
     let settings =

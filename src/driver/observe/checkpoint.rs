@@ -14,7 +14,6 @@ pub(super) struct Seen {
     /// Newest end that is durable.
     durable_ms: Option<Millis>,
     bytes: u64,
-    queued: usize,
     /// What keeps it from being opened or written.
     trouble: Option<String>,
 }
@@ -23,7 +22,7 @@ impl Observer {
     /// The job has a checkpoint.
     pub(in crate::driver) fn has_checkpoint(&mut self) {
         let metrics = self.metrics.checkpoint();
-        self.checkpoint = Some(Seen { metrics, durable_ms: None, bytes: 0, queued: 0, trouble: None });
+        self.checkpoint = Some(Seen { metrics, durable_ms: None, bytes: 0, trouble: None });
     }
 
     /// It cannot be opened yet.
@@ -33,11 +32,8 @@ impl Observer {
         if seen.trouble.as_ref() != Some(&trouble) {
             tracing::warn!("{trouble}");
         }
-        if self.status.window.is_none() {
-            self.status.attention = vec![trouble.clone()];
-        }
-        seen.trouble = Some(trouble);
-        self.publish();
+        seen.trouble = Some(trouble.clone());
+        self.attend_before_windows(trouble);
     }
 
     /// It is open: what was in it. Now is this.
@@ -64,10 +60,6 @@ impl Observer {
             return;
         };
         seen.durable_ms = recovered.end_ms;
-        if let Some(trouble) = recovered.end_ms.and_then(|end_ms| clock_set_back(end_ms, now_ms)) {
-            tracing::warn!("{trouble}");
-            self.status.attention = vec![trouble];
-        }
         seen.bytes = report.bytes;
         tracing::info!(
             epoch = opened.epoch,
@@ -79,7 +71,10 @@ impl Observer {
             bytes = report.bytes,
             "recovered the window from the checkpoint"
         );
-        self.publish();
+        if let Some(trouble) = recovered.end_ms.and_then(|end_ms| clock_set_back(end_ms, now_ms)) {
+            tracing::warn!("{trouble}");
+            self.attend_before_windows(trouble);
+        }
     }
 
     /// Something became durable, or did not.
@@ -118,7 +113,6 @@ impl Observer {
     /// So many slides are closed and not durable; now is this.
     pub(super) fn checkpoint_queue(&mut self, queued: usize, now_ms: Millis) {
         let Some(seen) = &mut self.checkpoint else { return };
-        seen.queued = queued;
         seen.metrics.behind(seen.age(now_ms), queued);
         let age_ms = u64::try_from(seen.age(now_ms).as_millis()).unwrap_or(u64::MAX);
         self.status.checkpoint = Some(CheckpointStatus { age_ms, bytes: seen.bytes, queued: queued as u64 });

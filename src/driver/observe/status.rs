@@ -25,10 +25,15 @@ impl Observer {
         if self.waiting.is_none() {
             tracing::warn!("{why}");
         }
+        self.waiting = Some(why.clone());
+        self.attend_before_windows(why);
+    }
+
+    /// Shows at once what a person should look at while no window shows all of it.
+    pub(super) fn attend_before_windows(&mut self, what: String) {
         if self.status.window.is_none() {
-            self.status.attention = vec![why.clone()];
+            self.status.attention = vec![what];
         }
-        self.waiting = Some(why);
         self.publish();
     }
 
