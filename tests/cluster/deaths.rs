@@ -61,7 +61,13 @@ fn counts_are_exact_through_the_deaths_of_drivers() {
     }
     let produced = stream.join().unwrap();
     job.until_total(produced.values().sum());
-    let seen = job.finish();
+    let mut seen = job.finish();
+    // A driver that is stopped as soon as it has begun may leave the last snapshot to the next, and says so.
+    if seen.logs("the next run of the job writes it") > 0 {
+        job = start();
+        job.until("its first window", |seen| !seen.windows.is_empty());
+        seen = job.finish();
+    }
     compare(&produced, &seen.counts());
     seen.assert_whole();
     let recounted = verified(&topic.name, &snapshots);
@@ -71,7 +77,8 @@ fn counts_are_exact_through_the_deaths_of_drivers() {
     let last = jiff::Timestamp::from_millisecond(last_ms).unwrap();
     assert!(
         recounted.contains(&format!("{last}  equal")),
-        "the last window, of {last}, is there\n{recounted}"
+        "the last window, of {last}, is there\n{recounted}\n{}",
+        seen.log.join("\n")
     );
 }
 
