@@ -1,9 +1,10 @@
 //! Produces records and keeps the books: what was acknowledged, per key.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext};
@@ -15,15 +16,20 @@ use crate::seen::Counts;
 pub(crate) struct Writer {
     pub(crate) producer: BaseProducer<Failures>,
     failed: Arc<AtomicU64>,
+    log: Arc<Mutex<Vec<String>>>,
     topic: String,
     /// What the topic holds once [`Writer::flush`] has returned.
     pub(crate) counts: Counts,
 }
 
-/// Counts records that were not taken.
-pub(crate) struct Failures(Arc<AtomicU64>);
+/// Counts records that were not taken, and keeps what the client says of itself.
+pub(crate) struct Failures(Arc<AtomicU64>, Arc<Mutex<Vec<String>>>);
 
-impl ClientContext for Failures {}
+impl ClientContext for Failures {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.1.lock().unwrap().push(format!("{facility}: {message}"));
+    }
+}
 
 impl ProducerContext for Failures {
     type DeliveryOpaque = ();
@@ -41,15 +47,18 @@ impl Writer {
 
     /// A producer with these properties.
     pub(crate) fn with(brokers: &str, topic: &str, properties: &[(&str, &str)]) -> Self {
-        let failed = Arc::new(AtomicU64::new(0));
+        let (failed, log) = (Arc::default(), Arc::default());
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("linger.ms", "5").set("message.max.bytes", "1048000");
         config.set("reconnect.backoff.max.ms", "200");
+        // It gets over an answer that does not come before PATIENCE is over: the defaults are a minute and more.
+        config.set("request.timeout.ms", "10000").set("socket.timeout.ms", "10000");
+        config.set("topic.metadata.refresh.interval.ms", "5000");
         for (name, value) in properties {
             config.set(*name, *value);
         }
-        let producer = config.create_with_context(Failures(Arc::clone(&failed))).unwrap();
-        Self { producer, failed, topic: topic.to_owned(), counts: Counts::new() }
+        let producer = config.create_with_context(Failures(Arc::clone(&failed), Arc::clone(&log))).unwrap();
+        Self { producer, failed, log, topic: topic.to_owned(), counts: Counts::new() }
     }
 
     /// Sends a record with this key, to where its key belongs.
@@ -100,7 +109,10 @@ impl Writer {
 
     /// Waits until every record is acknowledged; returns how many the topic holds.
     pub(crate) fn flush(&self) -> u64 {
-        self.producer.flush(PATIENCE).unwrap();
+        if let Err(error) = self.producer.flush(PATIENCE) {
+            let (left, log) = (self.producer.in_flight_count(), self.log.lock().unwrap().join("\n"));
+            panic!("{left} records not acknowledged: {error}\n{log}");
+        }
         assert_eq!(self.failed.load(Ordering::Relaxed), 0, "records were not taken");
         self.counts.values().sum()
     }
