@@ -55,6 +55,8 @@ pub struct Observer {
     waiting: Option<String>,
     /// The newest window when an executor was last killed for its memory, and how that was said.
     over_memory: Option<(Millis, String)>,
+    /// Whether a container was preempted since all executors last ran.
+    preempted: bool,
     partitions: BTreeMap<Partition, PartitionMetrics>,
     /// Records not counted yet and the age of the oldest, by partition.
     lags: BTreeMap<Partition, (u64, Duration)>,
@@ -109,6 +111,7 @@ impl Observer {
             places: BTreeMap::new(),
             waiting: None,
             over_memory: None,
+            preempted: false,
             partitions: BTreeMap::new(),
             lags: BTreeMap::new(),
             unread_slides: BTreeMap::new(),
@@ -165,6 +168,7 @@ impl Observer {
 
     pub(super) fn exited(&mut self, class: ExitClass, how: &str) {
         self.metrics.executor_exited(class);
+        self.preempted |= class == ExitClass::Preempted;
         if class == ExitClass::Memory {
             let seen_ms = self.status.window.map_or(self.status.since_ms, |window| window.end_ms);
             self.over_memory = Some((seen_ms, how.to_owned()));
@@ -306,6 +310,7 @@ impl Observer {
             Executors { running, wanted, hosts: u32::try_from(hosts).unwrap_or(u32::MAX), list };
         self.checkpoint_queue(state.queued(), now_ms);
         self.snapshot_age(now_ms);
+        self.preempted &= running < wanted;
         self.status.attention = self.attention(state);
         self.publish();
     }

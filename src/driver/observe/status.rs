@@ -92,6 +92,9 @@ impl Observer {
         let newest_ms = self.status.window.map_or(self.status.since_ms, |window| window.end_ms);
         let over = self.over_memory.iter().filter(|(seen_ms, _)| newest_ms < seen_ms + OVER_MEMORY_SHOWN_MS);
         attention.extend(over.map(|(_, how)| format!("an executor used more memory than it has: {how}")));
+        if self.preempted {
+            attention.push("YARN took containers away for other queues".to_owned());
+        }
         attention.extend(self.waiting.clone().filter(|_| running < wanted));
         if !self.status.unread.is_empty() {
             attention.push(format!("{} partitions cannot be read", self.status.unread.len()));

@@ -36,12 +36,14 @@ fn executors_that_yarn_takes_back_cost_no_record_and_no_restart() {
     let status = app.status().unwrap();
     assert!(status.executors.list.len() < EXECUTORS, "{status:?}");
     assert!(status.attention.iter().any(|line| line.contains("of 7 executors run")), "{status:?}");
+    assert!(status.attention.iter().any(|line| line.contains("took containers away")), "{status:?}");
     assert_eq!((status.attempt, urgent.status().unwrap().attempt), (1, 1), "masters are left alone");
 
     urgent.stop();
     urgent.client.seen.assert_whole();
     app.until_executors(EXECUTORS);
     app.client.until_total(more());
+    assert!(!app.status().unwrap().attention.iter().any(|line| line.contains("took containers away")));
     assert_eq!(app.metric("spindle_restart_budget_remaining"), budget, "preemption is nobody's failure");
     app.stop();
     app.client.seen.assert_whole();
