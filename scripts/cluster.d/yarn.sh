@@ -53,7 +53,7 @@ yarn_stop() {
   for number in 1 2; do yarn_kill "$number"; done
   process_kill_all yarn_containers
   for daemon in "${yarn_daemons[@]}"; do process_stop "$(daemon_pidfile "$daemon")" 10; done
-  rm -rf "$hadoop_home/resourcemanager/store" "$hadoop_home"/nodemanager*/{local,recovery,tmp}
+  rm -rf "$hadoop_home"/resourcemanager/{store,labels} "$hadoop_home"/nodemanager*/{local,recovery,tmp}
 }
 
 # Should a host's own process have been killed, its containers are still known by the folders that they work in.

@@ -215,6 +215,7 @@ fn command(args: &DriverArgs, job: &Job, driver: &str) -> ContainerCommand {
         memory_mb: job.executors.memory.mib(),
         cores: job.executors.cores,
         exclude: job.yarn.exclude_nodes.clone(),
+        label: job.yarn.label.clone(),
     }
 }
 

@@ -63,6 +63,8 @@ pub struct ContainerCommand {
     pub cores: u32,
     /// Hosts on which nothing is to run.
     pub exclude: Vec<String>,
+    /// Label of the nodes on which all is to run; empty for the queue's own.
+    pub label: String,
 }
 
 /// A shim that has said hello.
@@ -138,8 +140,8 @@ pub struct ShimLauncher {
 impl ShimLauncher {
     pub(super) fn converge(&mut self, target: &Target) {
         let slots = target.slots.iter().map(|&(slot, generation)| self.slot(slot, generation)).collect();
-        let exclude = self.command.exclude.clone();
-        self.target.send_replace(Some(ShimTarget { rev: target.revision, slots, exclude }));
+        let (exclude, label) = (self.command.exclude.clone(), self.command.label.clone());
+        self.target.send_replace(Some(ShimTarget { rev: target.revision, slots, exclude, label }));
     }
 
     /// The next generation of `slot` had better run elsewhere.

@@ -159,6 +159,8 @@ pub(super) struct ShimTarget {
     pub slots: Vec<ShimSlot>,
     /// Hosts on which nothing is to run.
     pub exclude: Vec<String>,
+    /// Label of the nodes on which all is to run; empty for the queue's own.
+    pub label: String,
 }
 
 /// One executor.

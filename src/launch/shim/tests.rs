@@ -54,6 +54,7 @@ async fn talking() -> Talk {
         memory_mb: 256,
         cores: 1,
         exclude: vec!["nm9".to_owned()],
+        label: "fast".to_owned(),
     };
     let (launcher, end) = shim.start("nm1:4040".to_owned(), command, events);
     let ready = script.hear().await;
@@ -80,6 +81,7 @@ async fn targets_wait_for_the_registration_and_the_newest_is_sent() {
         "argv": ["./spindle", "executor", "--slot", "1", "--generation", "0"],
     });
     assert_eq!((&ordered["slots"][1], &ordered["exclude"][0]), (&slot, &"nm9".into()));
+    assert_eq!(ordered["label"], "fast");
 }
 
 #[tokio::test(start_paused = true)]
