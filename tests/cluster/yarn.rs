@@ -3,7 +3,7 @@
 mod app;
 mod ends;
 mod faults;
-mod labels;
+mod placement;
 mod preemption;
 mod refusals;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
