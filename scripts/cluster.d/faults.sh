@@ -31,8 +31,21 @@ fault_start() {
 }
 
 broker() { fault kafka kafka "$@"; }
-namenode() { fault hdfs namenode "$@"; }
 resourcemanager() { fault yarn resourcemanager "$@"; }
+
+# namenode [NUMBER] FAULT: of two, the first unless said otherwise.
+namenode() {
+  local number=1
+  hadoop_load
+  case ${1:-} in
+    1 | 2) number=$1; shift ;;
+  esac
+  [[ "$number" == 1 || -n "$hadoop_ha" ]] || die "there is one NameNode: run scripts/cluster up hdfs --ha"
+  case ${1:-} in
+    cut | heal) "network_$1" "nn$number" ;;
+    *) fault hdfs "namenode${number#1}" "$@" ;;
+  esac
+}
 
 # datanode NUMBER FAULT
 datanode() {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the services hdfs and yarn of scripts/cluster share: Hadoop from Maven artifacts, its settings, its JVMs, its
 # commands. Each daemon is a process of its own on a host of the cluster's network (lib/network.sh).
-# Reads CLUSTER_DIR, CLUSTER_LIB, HADOOP_VERSION and HEARTBEAT_MS (empty, or what --heartbeat said).
+# Reads CLUSTER_DIR, CLUSTER_LIB, HADOOP_VERSION, HEARTBEAT_MS and HA (empty, or what --heartbeat and --ha said).
 
 # As for Kafka; and what Hadoop looks into that JDKs from 17 hide (HADOOP-19310).
 HADOOP_FLAGS=(
@@ -17,6 +17,7 @@ unset package
 #        daemon           host  main class
 HADOOP_DAEMONS=(
   "namenode         nn1   org.apache.hadoop.hdfs.server.namenode.NameNode"
+  "namenode2        nn2   org.apache.hadoop.hdfs.server.namenode.NameNode"
   "datanode1        nm1   org.apache.hadoop.hdfs.server.datanode.DataNode"
   "datanode2        nm2   org.apache.hadoop.hdfs.server.datanode.DataNode"
   "resourcemanager  rm1   org.apache.hadoop.yarn.server.resourcemanager.ResourceManager"
@@ -27,19 +28,21 @@ HADOOP_ENV=$CLUSTER_DIR/run/hadoop.env
 
 # What the last start wrote down; the defaults before.
 hadoop_load() {
-  hadoop_jdk='' hadoop_heartbeat_ms=200
+  hadoop_jdk='' hadoop_heartbeat_ms=200 hadoop_ha=''
   # shellcheck disable=SC1090 # written by hadoop_save below
   [[ ! -r "$HADOOP_ENV" ]] || . "$HADOOP_ENV"
   hadoop_lib=$CLUSTER_LIB/hadoop-$HADOOP_VERSION
   hadoop_home=$CLUSTER_DIR/hadoop-$HADOOP_VERSION
   hadoop_archive=''
   [[ -z "$hadoop_jdk" ]] || hadoop_archive=$hadoop_lib/java-$(java_version "$hadoop_jdk").jsa
+  # shellcheck disable=SC2034 # scripts/cluster and hdfs.sh read it
+  hdfs_daemons=(namenode ${hadoop_ha:+namenode2} datanode1 datanode2)
   network_load
 }
 
 hadoop_save() {
-  printf 'HADOOP_VERSION=%q hadoop_jdk=%q hadoop_heartbeat_ms=%q\n' \
-    "$HADOOP_VERSION" "$hadoop_jdk" "$hadoop_heartbeat_ms" >"$HADOOP_ENV"
+  printf 'HADOOP_VERSION=%q hadoop_jdk=%q hadoop_heartbeat_ms=%q hadoop_ha=%q\n' \
+    "$HADOOP_VERSION" "$hadoop_jdk" "$hadoop_heartbeat_ms" "$hadoop_ha" >"$HADOOP_ENV"
 }
 
 # Everything that depends on the version: Maven profiles, and jars that must go. Hadoop 2 comes with two versions of
@@ -92,13 +95,16 @@ hadoop_configure() {
   hadoop_load
   hadoop_jdk=$1
   hadoop_heartbeat_ms=${HEARTBEAT_MS:-$hadoop_heartbeat_ms}
+  hadoop_ha=${HA:-$hadoop_ha}
   hadoop_save
   hadoop_load
   mkdir -p "$hadoop_home/conf"
   for template in "$SCRIPTS"/cluster.d/{core,hdfs,yarn}-site.xml "$SCRIPTS/cluster.d/capacity-scheduler.xml"; do
-    sed -e "s|@NN@|$(network_name nn1)|g" -e "s|@RM@|$(network_name rm1)|g" -e "s|@HOME@|$hadoop_home|g" \
-      -e "s|@LIB@|$hadoop_lib/lib|g" -e "s|@HEARTBEAT_MS@|$hadoop_heartbeat_ms|g" "$template" \
-      >"$hadoop_home/conf/${template##*/}"
+    sed -e "/@HA@/{${hadoop_ha:+r $SCRIPTS/cluster.d/hdfs-ha.xml}" -e 'd}' "$template" |
+      sed -e "s|@FS@|$(hdfs_address)|g" -e "s|@RM@|$(network_name rm1)|g" -e "s|@HOME@|$hadoop_home|g" \
+        -e "s|@NN1@|$(network_name nn1)|g" -e "s|@NN2@|$(network_name nn2)|g" \
+        -e "s|@LIB@|$hadoop_lib/lib|g" -e "s|@HEARTBEAT_MS@|$hadoop_heartbeat_ms|g" \
+        >"$hadoop_home/conf/${template##*/}"
   done
   cp "$SCRIPTS/cluster.d/hadoop.log4j.properties" "$hadoop_home/conf/log4j.properties"
   hadoop_commands
@@ -183,11 +189,11 @@ hadoop_down() {
 # share. One for all: it is made for the jars that all have in common. Only a run that came to its end tells enough,
 # and a checkout of CI's does not live to see a second one.
 hadoop_make_archive() {
-  local row
+  local daemon
   local -a lists=()
   [[ "${CI:-}" != true ]] && yarn_ready nodemanager1 2>/dev/null && hdfs_ready datanode1 2>/dev/null || return 0
-  for row in "${HADOOP_DAEMONS[@]}"; do
-    lists+=("$CLUSTER_DIR/run/${row%% *}.classes")
+  for daemon in $(daemons hdfs) $(daemons yarn); do
+    lists+=("$CLUSTER_DIR/run/$daemon.classes")
     [[ -r "${lists[-1]}" ]] || return 0
   done
   sort -u "${lists[@]}" >"$CLUSTER_DIR/run/classes"

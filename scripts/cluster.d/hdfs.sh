@@ -1,8 +1,10 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # hadoop_load sets hadoop_*
-# The service hdfs of scripts/cluster: a NameNode and two DataNodes; hadoop.sh has what it shares with yarn.
+# The service hdfs of scripts/cluster: a NameNode, or two of a name service, and two DataNodes; hadoop.sh has what it
+# shares with yarn, and what hdfs_daemons are.
 
-hdfs_daemons=(namenode datanode1 datanode2)
+hdfs_datanodes=(datanode1 datanode2)
+hdfs_daemons=(namenode "${hdfs_datanodes[@]}")
 
 # hdfs_install JDK: the jars, and an empty file system, made once: a new cluster copies it, and starts 2 s earlier.
 hdfs_install() {
@@ -26,11 +28,26 @@ hdfs_format() {
 hdfs_start() {
   local daemon
   hadoop_configure "$1"
+  hdfs_empty
+  # NameNodes of two start as standbys.
+  [[ -z "$hadoop_ha" ]] || : >"$CLUSTER_DIR/run/activate"
+  for daemon in "${hdfs_daemons[@]}"; do hdfs_start_daemon "$daemon"; done
+}
+
+# Makes an empty file system, unless there is one.
+hdfs_empty() {
   if [[ ! -d "$hadoop_home/namenode/name" ]]; then
     mkdir -p "$hadoop_home/namenode"
     cp -r "$hadoop_lib/name" "$hadoop_home/namenode/name"
+    [[ -n "$hadoop_ha" ]] || return 0
+    mkdir -p "$hadoop_home"/{namenode2,edits/current}
+    cp -r "$hadoop_lib/name" "$hadoop_home/namenode2/name"
+    cp "$hadoop_lib/name/current/VERSION" "$hadoop_home/edits/current"
+  elif [[ -n "$hadoop_ha" && ! -d "$hadoop_home/edits" ]]; then
+    die "the file system that is kept here is one NameNode's, not two's: run scripts/cluster down --purge first"
+  elif [[ -z "$hadoop_ha" && -d "$hadoop_home/edits" ]]; then
+    die "the file system that is kept here is two NameNodes': say --ha, or run scripts/cluster down --purge first"
   fi
-  for daemon in "${hdfs_daemons[@]}"; do hdfs_start_daemon "$daemon"; done
 }
 
 # hdfs_start_daemon DAEMON
@@ -38,7 +55,10 @@ hdfs_start_daemon() {
   local host
   hadoop_load
   case $1 in
-    namenode) hadoop_start "$1" 256m ;;
+    namenode*)
+      hadoop_start "$1" 256m -D dfs.namenode.name.dir="file://$hadoop_home/$1/name" \
+        ${hadoop_ha:+-D dfs.ha.namenode.id="$(hdfs_host "$1")"}
+      ;;
     datanode*)
       host=$(network_name "nm${1#datanode}")
       hadoop_start "$1" 192m -D dfs.datanode.data.dir="file://$hadoop_home/$1/data" -D dfs.datanode.hostname="$host" \
@@ -48,20 +68,50 @@ hdfs_start_daemon() {
   esac
 }
 
-# hdfs_ready DAEMON: a DataNode is when the NameNode has taken it, the NameNode when it has left safe mode and has
-# taken all DataNodes that run.
+# hdfs_host NAMENODE: prints where it runs, which is its id among two as well.
+hdfs_host() { printf 'nn%s' "$([[ "$1" == namenode ]] && printf 1 || printf %s "${1#namenode}")"; }
+
+# What clients say.
+hdfs_address() {
+  if [[ -n "$hadoop_ha" ]]; then printf hdfs://spindle; else printf 'hdfs://%s:8020' "$(network_name nn1)"; fi
+}
+
+# hdfs_ready DAEMON: a DataNode is when a NameNode has taken it, a NameNode when it has left safe mode and has taken all
+# DataNodes that run.
 hdfs_ready() {
   local answer live
   hadoop_load
   case $1 in
     datanode*) grep -q 'successfully registered with NN' "$(hadoop_log "$1")" ;;
-    namenode)
-      answer=$(hadoop_get nn1 9870 '/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState') || return 1
+    namenode*)
+      hdfs_activate || return 1
+      answer=$(hdfs_ask "$1" FSNamesystemState) || return 1
       live=$(sed -n 's/.*"NumLiveDataNodes" : \([0-9]*\).*/\1/p' <<<"$answer")
-      [[ "$answer" == *'"FSState" : "Operational"'* ]] && ((live >= $(hadoop_reachable "${hdfs_daemons[@]:1}"))) &&
+      [[ "$answer" == *'"FSState" : "Operational"'* ]] && ((live >= $(hadoop_reachable "${hdfs_datanodes[@]}"))) &&
         hdfs_folders
       ;;
   esac
+}
+
+# hdfs_ask NAMENODE BEAN: prints what it knows.
+hdfs_ask() { hadoop_get "$(hdfs_host "$1")" 9870 "/jmx?qry=Hadoop:service=NameNode,name=$2"; }
+
+# hdfs_role NAMENODE: prints active, standby, or nothing.
+hdfs_role() {
+  local answer
+  answer=$(hdfs_ask "$1" NameNodeStatus) || return 0
+  sed -n 's/.*"State" : "\(active\|standby\)".*/\1/p' <<<"$answer"
+}
+
+# Makes one of two NameNodes active at the start of both; afterwards that is for people and tests to do. Fails until
+# one is.
+hdfs_activate() {
+  [[ -f "$CLUSTER_DIR/run/activate" ]] || return 0
+  if [[ "$(hdfs_role namenode) $(hdfs_role namenode2)" != *active* ]]; then
+    [[ "$(hdfs_role namenode)" == standby ]] || return 1
+    "$CLUSTER_DIR/bin/hdfs" haadmin -transitionToActive nn1 >"$CLUSTER_DIR/run/activate.log" 2>&1 || return 1
+  fi
+  rm -f "$CLUSTER_DIR"/run/activate{,.log}
 }
 
 # What a file system has before its first user comes.
@@ -85,15 +135,20 @@ hdfs_stop() {
 hdfs_log() { hadoop_load; hadoop_log "$1"; }
 
 hdfs_describe() {
+  local host role=''
   hadoop_load
   case $1 in
-    namenode) hadoop_describe "$1" "hdfs://$(network_name nn1):8020 http://$(network_name nn1):9870" ;;
+    namenode*)
+      host=$(network_name "$(hdfs_host "$1")")
+      [[ -z "$hadoop_ha" ]] || role="  $(hdfs_role "$1")"
+      hadoop_describe "$1" "hdfs://$host:8020 http://$host:9870${role:-}"
+      ;;
     *) hadoop_describe "$1" "http://$(network_name "nm${1#datanode}"):9864" ;;
   esac
 }
 
 hdfs_exports() {
   hadoop_load
-  printf 'export SPINDLE_HDFS=hdfs://%s:8020\n' "$(network_name nn1)"
+  printf 'export SPINDLE_HDFS=%s\n' "$(hdfs_address)"
   printf 'export HADOOP_CONF_DIR=%q JAVA_HOME=%q\n' "$hadoop_home/conf" "$hadoop_jdk"
 }
