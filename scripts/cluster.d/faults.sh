@@ -31,19 +31,21 @@ fault_start() {
 }
 
 broker() { fault kafka kafka "$@"; }
-resourcemanager() { fault yarn resourcemanager "$@"; }
+namenode() { head_of hdfs namenode nn "$@"; }
+resourcemanager() { head_of yarn resourcemanager rm "$@"; }
 
-# namenode [NUMBER] FAULT: of two, the first unless said otherwise.
-namenode() {
-  local number=1
+# head_of SERVICE DAEMON HOST [NUMBER] FAULT: of two, the first unless said otherwise.
+head_of() {
+  local service=$1 daemon=$2 host=$3 number=1
+  shift 3
   hadoop_load
   case ${1:-} in
     1 | 2) number=$1; shift ;;
   esac
-  [[ "$number" == 1 || -n "$hadoop_ha" ]] || die "there is one NameNode: run scripts/cluster up hdfs --ha"
+  [[ "$number" == 1 || -n "$hadoop_ha" ]] || die "there is one $daemon: run scripts/cluster up $service --ha"
   case ${1:-} in
-    cut | heal) "network_$1" "nn$number" ;;
-    *) fault hdfs "namenode${number#1}" "$@" ;;
+    cut | heal) "network_$1" "$host$number" ;;
+    *) fault "$service" "$daemon${number#1}" "$@" ;;
   esac
 }
 

@@ -21,6 +21,7 @@ HADOOP_DAEMONS=(
   "datanode1        nm1   org.apache.hadoop.hdfs.server.datanode.DataNode"
   "datanode2        nm2   org.apache.hadoop.hdfs.server.datanode.DataNode"
   "resourcemanager  rm1   org.apache.hadoop.yarn.server.resourcemanager.ResourceManager"
+  "resourcemanager2 rm2   org.apache.hadoop.yarn.server.resourcemanager.ResourceManager"
   "nodemanager1     nm1   org.apache.hadoop.yarn.server.nodemanager.NodeManager"
   "nodemanager2     nm2   org.apache.hadoop.yarn.server.nodemanager.NodeManager"
 )
@@ -35,8 +36,9 @@ hadoop_load() {
   hadoop_home=$CLUSTER_DIR/hadoop-$HADOOP_VERSION
   hadoop_archive=''
   [[ -z "$hadoop_jdk" ]] || hadoop_archive=$hadoop_lib/java-$(java_version "$hadoop_jdk").jsa
-  # shellcheck disable=SC2034 # scripts/cluster and hdfs.sh read it
-  hdfs_daemons=(namenode ${hadoop_ha:+namenode2} datanode1 datanode2)
+  # shellcheck disable=SC2034 # scripts/cluster, hdfs.sh and yarn.sh read them
+  hdfs_daemons=(namenode ${hadoop_ha:+namenode2} "${hdfs_datanodes[@]}")
+  yarn_daemons=(resourcemanager ${hadoop_ha:+resourcemanager2} "${yarn_nodemanagers[@]}")
   network_load
 }
 
@@ -100,14 +102,30 @@ hadoop_configure() {
   hadoop_load
   mkdir -p "$hadoop_home/conf"
   for template in "$SCRIPTS"/cluster.d/{core,hdfs,yarn}-site.xml "$SCRIPTS/cluster.d/capacity-scheduler.xml"; do
-    sed -e "/@HA@/{${hadoop_ha:+r $SCRIPTS/cluster.d/hdfs-ha.xml}" -e 'd}' "$template" |
-      sed -e "s|@FS@|$(hdfs_address)|g" -e "s|@RM@|$(network_name rm1)|g" -e "s|@HOME@|$hadoop_home|g" \
+    sed -e "/@HA@/{${hadoop_ha:+r ${template/-site/-ha}}" -e 'd}' "$template" |
+      sed -e "s|@FS@|$(hdfs_address)|g" -e "s|@HOME@|$hadoop_home|g" \
         -e "s|@NN1@|$(network_name nn1)|g" -e "s|@NN2@|$(network_name nn2)|g" \
+        -e "s|@RM1@|$(network_name rm1)|g" -e "s|@RM2@|$(network_name rm2)|g" \
         -e "s|@LIB@|$hadoop_lib/lib|g" -e "s|@HEARTBEAT_MS@|$hadoop_heartbeat_ms|g" \
         >"$hadoop_home/conf/${template##*/}"
   done
   cp "$SCRIPTS/cluster.d/hadoop.log4j.properties" "$hadoop_home/conf/log4j.properties"
   hadoop_commands
+}
+
+# hadoop_activate SERVICE COMMAND...: makes the first of a service's two heads active at the start of both by a command
+# of Hadoop's; afterwards that is for people and tests to do. Fails until one is.
+hadoop_activate() {
+  local wanted=$CLUSTER_DIR/run/$1.activate service=$1 heads first
+  shift
+  [[ -f "$wanted" ]] || return 0
+  heads=$(daemons "$service" | head -n 2)
+  first=${heads%%$'\n'*}
+  if [[ "$("${service}_role" "$first") $("${service}_role" "${heads#*$'\n'}")" != *active* ]]; then
+    [[ "$("${service}_role" "$first")" == standby ]] || return 1
+    "$CLUSTER_DIR/bin/$1" "${@:2}" >"$wanted.log" 2>&1 || return 1
+  fi
+  rm -f "$wanted" "$wanted.log"
 }
 
 hadoop_log() { printf '%s' "$hadoop_home/$1/$1.log"; }

@@ -4,7 +4,6 @@
 # shares with yarn, and what hdfs_daemons are.
 
 hdfs_datanodes=(datanode1 datanode2)
-hdfs_daemons=(namenode "${hdfs_datanodes[@]}")
 
 # hdfs_install JDK: the jars, and an empty file system, made once: a new cluster copies it, and starts 2 s earlier.
 hdfs_install() {
@@ -30,7 +29,7 @@ hdfs_start() {
   hadoop_configure "$1"
   hdfs_empty
   # NameNodes of two start as standbys.
-  [[ -z "$hadoop_ha" ]] || : >"$CLUSTER_DIR/run/activate"
+  [[ -z "$hadoop_ha" ]] || : >"$CLUSTER_DIR/run/hdfs.activate"
   for daemon in "${hdfs_daemons[@]}"; do hdfs_start_daemon "$daemon"; done
 }
 
@@ -84,7 +83,7 @@ hdfs_ready() {
   case $1 in
     datanode*) grep -q 'successfully registered with NN' "$(hadoop_log "$1")" ;;
     namenode*)
-      hdfs_activate || return 1
+      hadoop_activate hdfs hdfs haadmin -transitionToActive nn1 || return 1
       answer=$(hdfs_ask "$1" FSNamesystemState) || return 1
       live=$(sed -n 's/.*"NumLiveDataNodes" : \([0-9]*\).*/\1/p' <<<"$answer")
       [[ "$answer" == *'"FSState" : "Operational"'* ]] && ((live >= $(hadoop_reachable "${hdfs_datanodes[@]}"))) &&
@@ -101,17 +100,6 @@ hdfs_role() {
   local answer
   answer=$(hdfs_ask "$1" NameNodeStatus) || return 0
   sed -n 's/.*"State" : "\(active\|standby\)".*/\1/p' <<<"$answer"
-}
-
-# Makes one of two NameNodes active at the start of both; afterwards that is for people and tests to do. Fails until
-# one is.
-hdfs_activate() {
-  [[ -f "$CLUSTER_DIR/run/activate" ]] || return 0
-  if [[ "$(hdfs_role namenode) $(hdfs_role namenode2)" != *active* ]]; then
-    [[ "$(hdfs_role namenode)" == standby ]] || return 1
-    "$CLUSTER_DIR/bin/hdfs" haadmin -transitionToActive nn1 >"$CLUSTER_DIR/run/activate.log" 2>&1 || return 1
-  fi
-  rm -f "$CLUSTER_DIR"/run/activate{,.log}
 }
 
 # What a file system has before its first user comes.
@@ -141,7 +129,7 @@ hdfs_describe() {
     namenode*)
       host=$(network_name "$(hdfs_host "$1")")
       [[ -z "$hadoop_ha" ]] || role="  $(hdfs_role "$1")"
-      hadoop_describe "$1" "hdfs://$host:8020 http://$host:9870${role:-}"
+      hadoop_describe "$1" "hdfs://$host:8020 http://$host:9870$role"
       ;;
     *) hadoop_describe "$1" "http://$(network_name "nm${1#datanode}"):9864" ;;
   esac

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # hadoop_load sets hadoop_*
-# The service yarn of scripts/cluster: a ResourceManager and two NodeManagers; hadoop.sh has what it shares with hdfs.
+# The service yarn of scripts/cluster: a ResourceManager, or two that stand in for each other, and two NodeManagers;
+# hadoop.sh has what it shares with hdfs, and what yarn_daemons are.
 # Nothing of it outlives `down`: applications end with their cluster.
 
-yarn_daemons=(resourcemanager nodemanager1 nodemanager2)
+yarn_nodemanagers=(nodemanager1 nodemanager2)
 
 yarn_install() { hadoop_install "$1"; }
 
@@ -13,6 +14,8 @@ yarn_start() {
   hadoop_configure "$1"
   # The first start: what is there was left for people to read.
   [[ -d "$hadoop_home/resourcemanager/store" ]] || rm -rf "$hadoop_home"/nodemanager*/containers
+  # ResourceManagers of two start as standbys.
+  [[ -z "$hadoop_ha" ]] || : >"$CLUSTER_DIR/run/yarn.activate"
   for daemon in "${yarn_daemons[@]}"; do yarn_start_daemon "$daemon"; done
 }
 
@@ -20,7 +23,9 @@ yarn_start() {
 yarn_start_daemon() {
   hadoop_load
   case $1 in
-    resourcemanager) hadoop_start "$1" 256m ;;
+    resourcemanager*)
+      hadoop_start "$1" 256m ${hadoop_ha:+-D yarn.resourcemanager.ha.id="$(yarn_host "$1")"}
+      ;;
     nodemanager*)
       hadoop_start "$1" 256m -D yarn.nodemanager.hostname="$(network_name "nm${1#nodemanager}")" \
         -D yarn.nodemanager.local-dirs="$hadoop_home/$1/local" \
@@ -30,17 +35,30 @@ yarn_start_daemon() {
   esac
 }
 
+# yarn_host RESOURCEMANAGER: prints where it runs, which is its id among two as well.
+yarn_host() { printf 'rm%s' "$([[ "$1" == resourcemanager ]] && printf 1 || printf %s "${1#resourcemanager}")"; }
+
+# yarn_role RESOURCEMANAGER: prints active, standby, or nothing.
+yarn_role() {
+  local answer
+  answer=$(hadoop_get "$(yarn_host "$1")" 8088 /ws/v1/cluster/info) || return 0
+  answer=$(sed -n 's/.*"haState":"\(ACTIVE\|STANDBY\)".*/\1/p' <<<"$answer")
+  printf '%s' "${answer,,}"
+}
+
 # yarn_ready DAEMON: a NodeManager is when the ResourceManager has taken it, the ResourceManager when it has taken all
-# NodeManagers that run.
+# NodeManagers that run, and one that stands by at once.
 yarn_ready() {
   local answer active
   hadoop_load
   case $1 in
     nodemanager*) grep -q 'Registered with ResourceManager as' "$(hadoop_log "$1")" ;;
-    resourcemanager)
-      answer=$(hadoop_get rm1 8088 /ws/v1/cluster/metrics) || return 1
+    resourcemanager*)
+      hadoop_activate yarn yarn rmadmin -transitionToActive rm1 || return 1
+      [[ "$(yarn_role "$1")" != standby ]] || return 0
+      answer=$(hadoop_get "$(yarn_host "$1")" 8088 /ws/v1/cluster/metrics) || return 1
       active=$(sed -n 's/.*"activeNodes":\([0-9]*\).*/\1/p' <<<"$answer")
-      ((${active:--1} >= $(hadoop_reachable "${yarn_daemons[@]:1}")))
+      ((${active:--1} >= $(hadoop_reachable "${yarn_nodemanagers[@]}")))
       ;;
   esac
 }
@@ -72,9 +90,13 @@ yarn_kill() {
 yarn_log() { hadoop_load; hadoop_log "$1"; }
 
 yarn_describe() {
+  local role=''
   hadoop_load
   case $1 in
-    resourcemanager) hadoop_describe "$1" "http://$(network_name rm1):8088" ;;
+    resourcemanager*)
+      [[ -z "$hadoop_ha" ]] || role="  $(yarn_role "$1")"
+      hadoop_describe "$1" "http://$(network_name "$(yarn_host "$1")"):8088$role"
+      ;;
     *) hadoop_describe "$1" "http://$(network_name "nm${1#nodemanager}"):8042" ;;
   esac
 }

@@ -2,7 +2,7 @@
 # Hosts of a cluster on one machine: each a network namespace with its own name, address and cable, so that a node can
 # be cut off for real and every daemon has its standard port.
 #
-#     this machine, kafka1: spindle-N 198.19.N.1 --- switch: br0 --- nn1 198.19.N.2, rm1 .3, nn2 .4, nm1 .11, nm2 .12
+#     this machine, kafka1: spindle-N 198.19.N.1 --- switch: br0 --- nn1 198.19.N.2, rm1 .3, nn2 .4, rm2 .5, nm1 .11, nm2 .12
 #
 # N is the first one free; 198.18.0.0/15 is set aside for test networks (RFC 2544), N is the third number of it. Why so:
 # - A namespace has no name of its own (`ip netns` would leave mounts behind) but a process that holds it. Bridge and
@@ -18,6 +18,7 @@ NETWORK_HOSTS=(
   "nn1   2"
   "rm1   3"
   "nn2   4"
+  "rm2   5"
   "nm1   11"
   "nm2   12"
 )

@@ -3,6 +3,7 @@
 mod app;
 mod ends;
 mod faults;
+mod ha;
 mod placement;
 mod preemption;
 mod refusals;

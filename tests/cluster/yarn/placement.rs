@@ -1,9 +1,7 @@
 //! Where a job's containers run when the job file says so: by a node label, and by hosts that are left out.
 
-use std::process::Command;
-
 use super::app::{App, job};
-use crate::cluster::{exclusive, named};
+use crate::cluster::{exclusive, hadoop, named};
 use crate::kafka::Topic;
 use crate::produce::Writer;
 
@@ -14,27 +12,23 @@ struct Labelled(String);
 
 impl Labelled {
     fn new() -> Self {
-        rmadmin(&["-addToClusterNodeLabels", "fast(exclusive=false)"]);
+        yarn(&["rmadmin", "-addToClusterNodeLabels", "fast(exclusive=false)"]);
         let host = node(2);
-        rmadmin(&["-replaceLabelsOnNode", &format!("{host}=fast")]);
+        yarn(&["rmadmin", "-replaceLabelsOnNode", &format!("{host}=fast")]);
         Self(host)
     }
 }
 
 impl Drop for Labelled {
     fn drop(&mut self) {
-        rmadmin(&["-replaceLabelsOnNode", &self.0]);
+        yarn(&["rmadmin", "-replaceLabelsOnNode", &self.0]);
     }
 }
 
-fn rmadmin(args: &[&str]) {
-    yarn("rmadmin", args);
-}
-
-/// What a command of Hadoop's says.
-fn yarn(command: &str, args: &[&str]) -> String {
-    let done = Command::new("yarn").arg(command).args(args).output().unwrap();
-    assert!(done.status.success(), "yarn {command} {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+/// What a command of YARN's says.
+fn yarn(args: &[&str]) -> String {
+    let done = hadoop("yarn", args);
+    assert!(done.status.success(), "yarn {args:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap()
 }
 
@@ -74,7 +68,7 @@ fn hosts_that_are_left_out_get_no_executor() {
     let _alone = exclusive();
     let (_topic, mut app, hosts) = run("yarn.exclude_nodes", &format!("['{}']", node(1)));
     assert_eq!(hosts, vec![node(2); EXECUTORS], "{:?}", app.status());
-    let told = yarn("application", &["-status", &app.id]);
+    let told = yarn(&["application", "-status", &app.id]);
     assert!(told.contains("Application Priority : 3"), "{told}");
     app.stop();
     app.client.seen.assert_whole();
