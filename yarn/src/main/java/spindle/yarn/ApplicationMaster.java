@@ -252,30 +252,28 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
     // From the driver's threads.
 
     @Override
-    public void line(Fields message, String type) throws Malformed {
+    public void line(String line) throws Malformed {
+        String type = Json.read(Protocol.Line.class, line, "message").type;
         switch (type) {
             case "ready":
-                String http = message.text("http");
-                if (!http.matches("\\S+:[1-9]\\d{0,4}")) {
-                    throw new Malformed("ready.http is no host:port");
-                }
+                String http = Json.read(Protocol.Ready.class, line, type).http;
+                Malformed.unless(http.matches("\\S+:[1-9]\\d{0,4}"), "ready.http is no host:port");
                 post(() -> driverReady(http));
                 break;
             case "target":
-                Target target = Target.from(message);
+                Target target = Target.parse(line);
                 post(() -> driverWants(target));
                 break;
             case "progress":
-                double progress = Math.max(0, Math.min(1, message.fraction("value")));
-                post(() -> heartbeat.progress((float) progress));
+                double value = Json.read(Protocol.Progress.class, line, type).value;
+                Malformed.unless(!Double.isNaN(value), "progress.value is missing");
+                post(() -> heartbeat.progress((float) Math.max(0, Math.min(1, value))));
                 break;
             case "finish":
-                String status = message.text("status");
-                if (!status.equals("SUCCEEDED") && !status.equals("FAILED")) {
-                    throw new Malformed("finish.status is \"" + status + "\", neither SUCCEEDED nor FAILED");
-                }
-                String diagnostics = message.text("diagnostics", "");
-                post(() -> driverFinished(status.equals("SUCCEEDED"), diagnostics));
+                Protocol.Finish finish = Json.read(Protocol.Finish.class, line, type);
+                Malformed.unless(finish.status.equals("SUCCEEDED") || finish.status.equals("FAILED"),
+                        "finish.status is \"" + finish.status + "\", neither SUCCEEDED nor FAILED");
+                post(() -> driverFinished(finish.status.equals("SUCCEEDED"), finish.diagnostics));
                 break;
             case "pong":
                 post(() -> last_pong_ms = clock.getAsLong());

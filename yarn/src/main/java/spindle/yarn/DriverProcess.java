@@ -17,11 +17,13 @@ import java.util.concurrent.atomic.AtomicLong;
 final class DriverProcess {
     /** What may wait to be written: a driver that is so far behind does not read. */
     static final long UNWRITTEN_MAX = 8L << 20;
+    /** In a line: what 4 MiB of the smallest ones would take in memory is more than the heap. */
+    private static final int VALUES_MAX = 200_000;
     private static final byte[] END = new byte[0];
 
     /** What it tells; each is called in a thread of its own and may wait. */
     interface News {
-        void line(Fields message, String type) throws Malformed;
+        void line(String line) throws Malformed;
 
         /** Nothing more comes from its stdout. */
         void silentForGood();
@@ -101,14 +103,20 @@ final class DriverProcess {
         String line = null;
         try {
             while ((line = lines.next()) != null) {
-                Fields message = Fields.parse(line, "message");
-                news.line(message, message.text("type"));
+                Malformed.unless(line.chars().filter(DriverProcess::beginsValue).count() < VALUES_MAX,
+                        "a line has more than " + VALUES_MAX + " values");
+                news.line(line);
             }
             news.silentForGood();
         } catch (Malformed e) {
             String shown = line == null ? "" : ": " + line.substring(0, Math.min(line.length(), 200));
             news.broken(e.getMessage() + shown);
         }
+    }
+
+    /** Each value but the first comes after one of these; texts may have some, too. */
+    private static boolean beginsValue(int c) {
+        return c == ',' || c == '[' || c == '{';
     }
 
     private void write() throws IOException, InterruptedException {

@@ -7,4 +7,10 @@ final class Malformed extends Exception {
     Malformed(String message) {
         super(message);
     }
+
+    static void unless(boolean ok, String message) throws Malformed {
+        if (!ok) {
+            throw new Malformed(message);
+        }
+    }
 }

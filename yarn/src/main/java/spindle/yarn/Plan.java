@@ -76,7 +76,7 @@ final class Plan {
     private int free_mb;
     private long rev = -1;
     private Set<String> exclude = new LinkedHashSet<>();
-    private String label;
+    private String label = "";
     private int last_priority;
     /** The generation of each slot that is wanted and not over. */
     private final Map<Integer, Entry> slots = new TreeMap<>();
@@ -235,7 +235,7 @@ final class Plan {
         asked.put(entry.priority, entry);
         // Cores are for the scheduler to look at or not: they are no reason to get nothing.
         int cores = Math.min(entry.wanted.cores, limits.max_cores);
-        steps.asks.add(new Cluster.Ask(entry.priority, entry.wanted.memory_mb, cores, label));
+        steps.asks.add(new Cluster.Ask(entry.priority, entry.wanted.memory_mb, cores, label.isEmpty() ? null : label));
     }
 
     /** Ends a generation that is no longer wanted. */

@@ -1,6 +1,9 @@
 package spindle.yarn;
 
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /**
  * The lines to the driver. Both ways it is one JSON object a line, at most {@link #LINE_MAX} bytes of UTF-8,
@@ -11,7 +14,29 @@ final class Protocol {
     static final int LINE_MAX = 4 << 20;
     private static final int DIAGNOSTICS_MAX = 4096;
 
+    /** What every line of the driver has. */
+    static final class Line {
+        String type;
+    }
+
+    static final class Ready {
+        String http;
+    }
+
+    static final class Progress {
+        double value = Double.NaN;
+    }
+
+    static final class Finish {
+        String status;
+        String diagnostics = "";
+    }
+
     private Protocol() {}
+
+    static void checkVersion(int said, String by) throws Malformed {
+        Malformed.unless(said == VERSION, by + ".v is " + said + ", not " + VERSION);
+    }
 
     static String registered(Cluster.Registered facts, int nodes, int executor_memory_mb) {
         return line("registered", "max_memory_mb", facts.max_memory_mb, "max_cores", facts.max_cores,
@@ -52,11 +77,14 @@ final class Protocol {
     }
 
     static String line(String type, Object... namesAndValues) {
-        Object[] all = new Object[namesAndValues.length + 2];
-        all[0] = "type";
-        all[1] = type;
-        System.arraycopy(namesAndValues, 0, all, 2, namesAndValues.length);
-        return Json.write(Json.object(all));
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("type", type);
+        for (int i = 0; i < namesAndValues.length; i += 2) {
+            Object value = namesAndValues[i + 1];
+            // Gson looks into the class of a list, which most of the JDK's do not allow.
+            line.put((String) namesAndValues[i], value instanceof Collection ? new ArrayList<>((Collection<?>) value) : value);
+        }
+        return Json.write(line);
     }
 
     /** Beginning and end: the first says what happened, the last lines are the process's own. */

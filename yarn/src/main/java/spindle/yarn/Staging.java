@@ -73,11 +73,11 @@ final class Staging {
         if (isRemote(given.path)) {
             Path path = new Path(given.path);
             FileSystem its = path.getFileSystem(conf);
-            String sha256 = given.sha256 != null ? given.sha256 : sha256(its.open(path));
+            String sha256 = !given.sha256.isEmpty() ? given.sha256 : sha256(its.open(path));
             return new Kept(resource(name, its, its.getFileStatus(path), null), sha256, true, null);
         }
         File local = new File(given.path);
-        String sha256 = given.sha256 != null ? given.sha256 : sha256(new FileInputStream(local));
+        String sha256 = !given.sha256.isEmpty() ? given.sha256 : sha256(new FileInputStream(local));
         Path dir = new Path(root, kind + "/" + sha256);
         Path path = new Path(dir, name);
         FileStatus there = statusOrNull(path);
@@ -169,9 +169,13 @@ final class Staging {
     /** As containers localize it; without a visibility the most shared one that its permissions allow. */
     private static Settings.Resource resource(String name, FileSystem fs, FileStatus status, String visibility)
             throws IOException {
-        String chosen = visibility != null ? visibility : isPublic(fs, status) ? "PUBLIC" : "PRIVATE";
-        return new Settings.Resource(name, status.getPath().toString(), status.getLen(),
-                status.getModificationTime(), chosen);
+        Settings.Resource resource = new Settings.Resource();
+        resource.name = name;
+        resource.url = status.getPath().toString();
+        resource.size = status.getLen();
+        resource.mtime = status.getModificationTime();
+        resource.visibility = visibility != null ? visibility : isPublic(fs, status) ? "PUBLIC" : "PRIVATE";
+        return resource;
     }
 
     /** The rule by which a NodeManager accepts a file as public. */

@@ -7,8 +7,8 @@ import java.io.UnsupportedEncodingException;
 
 /**
  * What `spindle submit` starts a JVM for: reads one {@link Submission} from stdin, has the {@link Submitter} see to
- * it, and ends; following the application needs no JVM. It names no class of Hadoop, so that it can say when there
- * is none.
+ * it, and ends; following the application needs no JVM. It names no class of Hadoop or of its libraries, so that it
+ * can say when there is none.
  */
 final class Submit {
     private Submit() {}
@@ -31,8 +31,10 @@ final class Submit {
             code = refuse(out, e.usage, e.getMessage());
         } catch (NoClassDefFoundError e) {
             e.printStackTrace();
-            code = refuse(out, true, "no class " + Log.cause(e).replace('/', '.')
-                    + ": the classpath has not all of Hadoop; is HADOOP_HOME right?");
+            // By hand: what writes lines may be what is missing.
+            out.println("{\"type\":\"refused\",\"kind\":\"usage\",\"text\":\"no class " + Log.cause(e).replace('/', '.')
+                    + ": the classpath has not all of Hadoop; is HADOOP_HOME right?\"}");
+            code = 2;
         } catch (Exception | LinkageError e) {
             e.printStackTrace();
             code = refuse(out, false, Log.cause(e));

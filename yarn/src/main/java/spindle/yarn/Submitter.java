@@ -234,7 +234,7 @@ final class Submitter {
         List<Future<Settings.Resource>> for_driver = new ArrayList<>();
         for (Submission.Private file : wanted.privates) {
             (file.executors ? for_executors : for_driver)
-                    .add(inBackground(() -> staging.write(dir, file.name, file.content)));
+                    .add(inBackground(() -> staging.write(dir, file.name, file.content())));
         }
         for (String file : wanted.files) {
             for_executors.add(inBackground(() -> staging.copy(dir, Submission.baseName(file), new File(file))));
@@ -248,11 +248,19 @@ final class Submitter {
                 needed.add(folder.toString());
             }
         }
-        String settings = Settings.write(user, dir.toString(), shared.binary.sha256, wanted.driver_args, executors,
-                needed, sizes.rounded(wanted.am.memory_mb), sizes.rounded(wanted.executor.memory_mb));
+        Settings settings = new Settings();
+        settings.v = Protocol.VERSION;
+        settings.user = user;
+        settings.app_dir = dir.toString();
+        settings.binary_sha256 = shared.binary.sha256;
+        settings.driver_args = wanted.driver_args;
+        settings.resources = executors;
+        settings.needed = needed;
+        settings.driver_memory_mb = sizes.rounded(wanted.am.memory_mb);
+        settings.executor_memory_mb = sizes.rounded(wanted.executor.memory_mb);
         all.addAll(executors);
         all.add(shared.jar.resource);
-        all.add(staging.write(dir, Settings.FILE, settings.getBytes("UTF-8")));
+        all.add(staging.write(dir, Settings.FILE, Json.write(settings).getBytes("UTF-8")));
         Map<String, LocalResource> local = new HashMap<>();
         for (Settings.Resource resource : all) {
             local.put(resource.name, Hadoop.localResource(resource));
@@ -261,8 +269,7 @@ final class Submitter {
         env.put("CLASSPATH", classpath());
         env.put("HADOOP_USER_NAME", user);
         env.put("MALLOC_ARENA_MAX", "1");
-        List<String> opts = wanted.am_java_opts.isEmpty() ? JAVA_OPTS : wanted.am_java_opts;
-        String command = Shell.container("exec {{JAVA_HOME}}/bin/java" + Shell.words(opts) + " "
+        String command = Shell.container("exec {{JAVA_HOME}}/bin/java" + Shell.words(JAVA_OPTS) + " "
                 + ApplicationMaster.class.getName(), "shim.");
         return ContainerLaunchContext.newInstance(local, env, Collections.singletonList(command), null, null, null);
     }
@@ -290,7 +297,7 @@ final class Submitter {
         context.setLogAggregationContext(LogAggregationContext.newInstance(null, null, ROTATED, null));
         Resource size = Resource.newInstance(wanted.am.memory_mb, wanted.am.cores);
         context.setResource(size);
-        if (wanted.label != null) {
+        if (!wanted.label.isEmpty()) {
             context.setAMContainerResourceRequest(ResourceRequest.newInstance(Priority.newInstance(0),
                     ResourceRequest.ANY, size, 1, true, wanted.label));
         }
@@ -319,7 +326,7 @@ final class Submitter {
             long free = node.getCapability().getMemorySize() - (used == null ? 0 : used.getMemorySize());
             free_mb.add((int) free);
         }
-        String shortage = sizes.shortage(free_mb, wanted.am.memory_mb, wanted.executor.memory_mb, wanted.instances);
+        String shortage = sizes.shortage(free_mb, wanted.am.memory_mb, wanted.executor.memory_mb, wanted.executor.instances);
         if (shortage != null) {
             warn(shortage);
         }

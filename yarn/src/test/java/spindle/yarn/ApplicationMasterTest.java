@@ -225,9 +225,11 @@ class ApplicationMasterTest {
 
     @Test
     void what_is_not_of_the_protocol_ends_the_attempt() throws Exception {
-        for (String said : Arrays.asList("say garbage", "say '[]'", "say '{\"type\":5}'", "say '{\"slots\":[]}'",
+        for (String said : Arrays.asList("say garbage", "say '[]'", "say '{\"type\":{}}'", "say '{\"slots\":[]}'", "say '{\"type\":\"pong\"} x'", "head -c 400000 /dev/zero | tr '\\0' '['; echo",
+                "head -c 150000 /dev/zero | tr '\\0' '['; echo",
                 "printf '\\xff\\n'", "say '{\"type\":\"ready\"}'", "say '{\"type\":\"ready\",\"http\":\"nm1\"}'",
-                "say '{\"type\":\"finish\",\"status\":\"MAYBE\"}'", "say '{\"type\":\"progress\",\"value\":\"1\"}'",
+                "say '{\"type\":\"finish\",\"status\":\"MAYBE\"}'", "say '{\"type\":\"progress\"}'", "say '{\"type\":\"finish\"}'",
+                "say '{\"type\":\"progress\",\"value\":\"x\"}'",
                 "say '{\"type\":\"target\",\"rev\":1,\"slots\":[{\"slot\":0}]}'",
                 "say '{\"type\":\"target\",\"rev\":1,\"slots\":[]}'", // before it may
                 "head -c 5000000 /dev/zero | tr '\\0' x")) {
@@ -291,10 +293,15 @@ class ApplicationMasterTest {
         Files.write(program, ("#!/bin/bash\ncd \"${BASH_SOURCE%/*}\"\necho \"$*\" >>arguments\n" + WORDS + script).getBytes(UTF_8));
         assertTrue(program.toFile().setExecutable(true));
         String actual = Staging.sha256(Files.newInputStream(program));
-        String hash = sha256 == null ? actual : String.join("", Collections.nCopies(64, sha256));
-        Settings settings = Settings.parse(Settings.write("someone", "hdfs://n/app", hash,
-                Collections.singletonList("--more"), Collections.emptyList(), Collections.emptyList(), 448, 256)
-                .replaceAll("\"beat_\\w+\":\\d+,\"beat_\\w+\":\\d+", "\"beat_asking_ms\":10,\"beat_idle_ms\":" + beat_idle_ms));
+        Settings settings = new Settings();
+        settings.user = "someone";
+        settings.app_dir = "hdfs://n/app";
+        settings.binary_sha256 = sha256 == null ? actual : String.join("", Collections.nCopies(64, sha256));
+        settings.driver_args = Collections.singletonList("--more");
+        settings.driver_memory_mb = 448;
+        settings.executor_memory_mb = 256;
+        settings.beat_asking_ms = 10;
+        settings.beat_idle_ms = beat_idle_ms;
         Map<String, String> env = new HashMap<>();
         env.put("CONTAINER_ID", "container_e01_17_0001_02_000001");
         env.put("NM_HOST", "nm1");

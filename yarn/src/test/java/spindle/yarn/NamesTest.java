@@ -49,16 +49,38 @@ class NamesTest {
     }
 
     @Test
-    void settings_come_back_as_they_were() throws Malformed {
-        Settings.Resource file = new Settings.Resource("a", "hdfs://n/a b", 5, 1700000000000L, "PUBLIC");
-        String written = Settings.write("u", "hdfs://n/x", "abc", Arrays.asList("--follow-ms", "60000"),
-                Collections.singletonList(file), Arrays.asList("hdfs://n/x", "hdfs://n/y"), 448, 256);
-        Settings read = Settings.parse(written);
-        assertEquals(written, Settings.write(read.user, read.app_dir, read.binary_sha256, read.driver_args,
-                read.resources, read.needed, read.driver_memory_mb, read.executor_memory_mb));
-        assertEquals(Arrays.asList(5000L, 200L, 1000L),
-                Arrays.asList(read.spread_timeout_ms, read.beat_asking_ms, read.beat_idle_ms));
-        assertEquals("am.json.v is 2, not from 1 to 1",
-                assertThrows(Malformed.class, () -> Settings.parse(written.replace("\"v\":1", "\"v\":2"))).getMessage());
+    void settings_come_back_as_they_were_and_whole() throws Malformed {
+        Settings settings = new Settings();
+        settings.v = Protocol.VERSION;
+        settings.user = "u<ü>";
+        settings.app_dir = "hdfs://n/x";
+        settings.binary_sha256 = "abc";
+        settings.driver_args = Arrays.asList("--follow-ms", "60000");
+        Settings.Resource file = new Settings.Resource();
+        file.name = "a";
+        file.url = "hdfs://n/a b";
+        file.size = 5;
+        file.mtime = 1700000000000L;
+        file.visibility = "PUBLIC";
+        settings.resources = Collections.singletonList(file);
+        settings.needed = Arrays.asList("hdfs://n/x", "hdfs://n/y");
+        settings.driver_memory_mb = 448;
+        String written = Json.write(settings);
+        assertEquals(written, Json.write(Settings.parse(written)));
+        assertTrue(written.startsWith("{\"v\":1,\"user\":\"u<ü>\",") && written.contains(
+                "\"resources\":[{\"name\":\"a\",\"url\":\"hdfs://n/a b\",\"size\":5,\"mtime\":1700000000000,"), written);
+        settings.v = 2;
+        assertRefused("am.json.v is 2, not 1", settings);
+        settings.v = Protocol.VERSION;
+        settings.user = null;
+        assertRefused("am.json.user is missing", settings);
+        settings.user = "u";
+        file.url = null;
+        assertRefused("am.json.resources[].url is missing", settings);
+    }
+
+    private static void assertRefused(String why, Settings settings) {
+        String message = assertThrows(Malformed.class, () -> Settings.parse(Json.write(settings))).getMessage();
+        assertEquals(why, message);
     }
 }

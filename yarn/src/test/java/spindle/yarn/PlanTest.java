@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonParser;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -442,7 +442,9 @@ class PlanTest {
 
     @Test
     void more_memory_than_a_container_may_have_is_told_not_asked() {
-        target(1, new Target.Slot(0, 1, 8192, 1, asList("./spindle"), Collections.emptySet()));
+        Target.Slot slot = slot(0, 1);
+        slot.memory_mb = 8192;
+        target(1, slot);
         Plan.Steps steps = take();
         assertTrue(steps.asks.isEmpty());
         assertEquals(asList("exited 0.1 null@null launch -1000"), told(steps));
@@ -451,7 +453,9 @@ class PlanTest {
 
     @Test
     void more_cores_than_there_are_become_fewer() {
-        target(1, new Target.Slot(0, 1, 256, 64, asList("./spindle"), Collections.emptySet()));
+        Target.Slot slot = slot(0, 1);
+        slot.cores = 64;
+        target(1, slot);
         assertEquals(4, take().asks.get(0).cores);
     }
 
@@ -480,11 +484,22 @@ class PlanTest {
     }
 
     private void target(long rev, Target.Slot... slots) {
-        plan.target(new Target(rev, asList(slots), excluded, null), now);
+        Target target = new Target();
+        target.rev = rev;
+        target.slots = asList(slots);
+        target.exclude = excluded;
+        plan.target(target, now);
     }
 
-    private static Target.Slot slot(int slot, long gen, String... avoid) {
-        return new Target.Slot(slot, gen, 256, 1, asList("./spindle", "executor"), new LinkedHashSet<>(asList(avoid)));
+    static Target.Slot slot(int slot, long gen, String... avoid) {
+        Target.Slot wanted = new Target.Slot();
+        wanted.slot = slot;
+        wanted.gen = gen;
+        wanted.memory_mb = 256;
+        wanted.cores = 1;
+        wanted.argv = asList("./spindle", "executor");
+        wanted.avoid = new LinkedHashSet<>(asList(avoid));
+        return wanted;
     }
 
     private Plan.Steps take() {
@@ -524,19 +539,18 @@ class PlanTest {
 
     /** The lines in short. */
     private static List<String> told(Plan.Steps steps) {
-        List<String> told = new ArrayList<>();
-        for (String line : steps.lines) {
-            try {
-                Fields fields = Fields.parse(line, "line");
-                String text = fields.text("type") + " " + fields.number("slot", 0, 99) + "."
-                        + fields.number("gen", 0, 99) + " " + fields.text("container", null) + "@"
-                        + fields.text("host", null);
-                told.add(fields.has("class") ? text + " " + fields.text("class") + " "
-                        + fields.number("code", -9999, 9999) : text);
-            } catch (Malformed e) {
-                throw new AssertionError(Arrays.asList(line, e));
-            }
-        }
-        return told;
+        return steps.lines.stream().map(PlanTest::told).collect(toList());
+    }
+
+    private static String told(String line) {
+        String told = field(line, "type") + " " + field(line, "slot") + "." + field(line, "gen") + " "
+                + field(line, "container") + "@" + field(line, "host");
+        return line.contains("\"class\"") ? told + " " + field(line, "class") + " " + field(line, "code") : told;
+    }
+
+    /** A field of a line, as text. */
+    static String field(String line, String name) {
+        JsonElement value = new JsonParser().parse(line).getAsJsonObject().get(name);
+        return value == null || value.isJsonNull() ? "null" : value.getAsString();
     }
 }

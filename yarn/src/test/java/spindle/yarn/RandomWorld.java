@@ -116,10 +116,12 @@ final class RandomWorld {
 
     private void send() {
         List<Target.Slot> slots = new ArrayList<>();
-        wanted.forEach((slot, gen) -> slots.add(new Target.Slot(slot, gen, 256, 1,
-                Collections.singletonList("./spindle"), Collections.singleton("h" + random.nextInt(HOSTS)))));
-        Set<String> exclude = random.nextInt(4) == 0 ? Collections.singleton("h0") : Collections.<String>emptySet();
-        plan.target(new Target(++rev, slots, exclude, null), now);
+        wanted.forEach((slot, gen) -> slots.add(PlanTest.slot(slot, gen, "h" + random.nextInt(HOSTS))));
+        Target target = new Target();
+        target.rev = ++rev;
+        target.slots = slots;
+        target.exclude = random.nextInt(4) == 0 ? Collections.singleton("h0") : Collections.<String>emptySet();
+        plan.target(target, now);
     }
 
     private void grantSome(int count) {
@@ -183,21 +185,16 @@ final class RandomWorld {
     }
 
     private void read(String line) {
-        try {
-            Fields fields = Fields.parse(line, seed);
-            String type = fields.text("type");
-            if (type.equals("granted") || type.equals("exited")) {
-                String slot = fields.number("slot", 0, 99) + "." + fields.number("gen", 0, 9999);
-                assertTrue(!ended.contains(slot), seed + ": " + slot + " is over: " + line);
-                if (type.equals("granted")) {
-                    container_of.put(slot, fields.text("container"));
-                } else {
-                    ended.add(slot);
-                    container_of.remove(slot);
-                }
+        String type = PlanTest.field(line, "type");
+        if (type.equals("granted") || type.equals("exited")) {
+            String slot = PlanTest.field(line, "slot") + "." + PlanTest.field(line, "gen");
+            assertTrue(!ended.contains(slot), seed + ": " + slot + " is over: " + line);
+            if (type.equals("granted")) {
+                container_of.put(slot, PlanTest.field(line, "container"));
+            } else {
+                ended.add(slot);
+                container_of.remove(slot);
             }
-        } catch (Malformed e) {
-            throw new AssertionError(e);
         }
     }
 }

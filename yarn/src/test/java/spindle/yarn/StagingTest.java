@@ -46,7 +46,7 @@ class StagingTest {
 
     @Test
     void a_program_is_kept_once_per_content() throws Exception {
-        Staging.Kept first = keep("\"" + SHA + "\"");
+        Staging.Kept first = keep(SHA);
         assertFalse(first.reused);
         Path kept = root.resolve("bin/" + SHA + "/spindle");
         assertEquals("foo", new String(Files.readAllBytes(kept), UTF_8));
@@ -58,7 +58,7 @@ class StagingTest {
         assertEquals("spindle", first.resource.name);
 
         age(kept.getParent(), 40 * DAY_MS);
-        Staging.Kept again = keep("\"" + SHA + "\"");
+        Staging.Kept again = keep(SHA);
         assertTrue(again.reused);
         assertEquals(first.resource.mtime, again.resource.mtime, "nodes go by it");
         assertTrue(System.currentTimeMillis() - Files.getLastModifiedTime(kept.getParent()).toMillis() < HOUR_MS);
@@ -66,21 +66,21 @@ class StagingTest {
 
     @Test
     void a_hash_that_is_not_given_is_computed() throws Exception {
-        assertEquals(SHA, keep("null").sha256);
+        assertEquals(SHA, keep("").sha256);
     }
 
     @Test
     void a_copy_of_another_size_is_not_used() throws Exception {
-        keep("null");
+        keep("");
         Path kept = root.resolve("bin/" + SHA + "/spindle");
         Files.write(kept, "fo".getBytes(UTF_8));
-        String message = assertThrows(IOException.class, () -> keep("null")).getMessage();
+        String message = assertThrows(IOException.class, () -> keep("")).getMessage();
         assertTrue(message.contains("has 2 bytes") && message.contains("delete the former"), message);
     }
 
     @Test
     void a_program_on_the_cluster_stays_where_it_is() throws Exception {
-        Submission.Given given = given("file://" + program, "null");
+        Submission.Given given = given("file://" + program, "");
         Staging.Kept kept = staging.keep("bin", "spindle", 0755, given);
         assertEquals("file:" + program, kept.resource.url);
         assertEquals(SHA, kept.sha256);
@@ -89,13 +89,13 @@ class StagingTest {
 
     @Test
     void what_everyone_may_read_is_public_if_everyone_gets_there() throws Exception {
-        assertEquals("PRIVATE", keep("null").resource.visibility, "the temporary folder is closed");
+        assertEquals("PRIVATE", keep("").resource.visibility, "the temporary folder is closed");
         Path shared = Files.createTempDirectory("spindle-staging");
         try {
             Files.setPosixFilePermissions(shared, PosixFilePermissions.fromString("rwxr-xr-x"));
             Path file = Files.write(shared.resolve("spindle"), "foo".getBytes(UTF_8));
             Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
-            Submission.Given given = given("file://" + file, "null");
+            Submission.Given given = given("file://" + file, "");
             assertEquals("PUBLIC", staging.keep("bin", "spindle", 0755, given).resource.visibility);
             Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-x---"));
             assertEquals("PRIVATE", staging.keep("bin", "spindle", 0755, given).resource.visibility);
@@ -141,7 +141,7 @@ class StagingTest {
 
     @Test
     void the_sweep_leaves_what_an_application_of_another_cluster_says_that_it_needs() throws Exception {
-        Staging.Kept program = keep("null");
+        Staging.Kept program = keep("");
         org.apache.hadoop.fs.Path app = staging.appDir("unknown_1_0001");
         staging.makeAppDir(app);
         for (org.apache.hadoop.fs.Path needed : Arrays.asList(app, program.dir)) {
@@ -176,12 +176,15 @@ class StagingTest {
         new Sweep(staging, now).run(lives, Collections.singleton("used"));
     }
 
-    private Staging.Kept keep(String sha256) throws IOException, Malformed {
+    private Staging.Kept keep(String sha256) throws IOException {
         return staging.keep("bin", "spindle", 0755, given(program.getPath(), sha256));
     }
 
-    private static Submission.Given given(String path, String sha256) throws Malformed {
-        return new Submission.Given(Fields.parse("{\"path\":\"" + path + "\",\"sha256\":" + sha256 + "}", "binary"));
+    private static Submission.Given given(String path, String sha256) {
+        Submission.Given given = new Submission.Given();
+        given.path = path;
+        given.sha256 = sha256;
+        return given;
     }
 
     private static void age(Path path, long ms) {
