@@ -12,18 +12,22 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
+import org.apache.hadoop.yarn.api.protocolrecords.AllocateResponse;
+import org.apache.hadoop.yarn.api.protocolrecords.RegisterApplicationMasterResponse;
+import org.apache.hadoop.yarn.api.records.Container;
+import org.apache.hadoop.yarn.api.records.Resource;
 
 /**
  * The main process of the application's first container: starts the driver as its child and makes of YARN what the
  * driver wants. It knows containers and counts nothing.
  *
- * <p>One thread decides: {@link #run} takes what the other threads post (the driver's reader, the {@link Heartbeat},
- * the {@link Launcher}), one after the other, and looks at the clock. It waits for nobody.
+ * <p>One thread decides: {@link #run} takes what other threads {@link #post} (those of the {@link DriverProcess}, the
+ * {@link Heartbeat}, the {@link Launcher}), one after the other, and looks at the clock. It waits for nobody.
  *
  * <p>Only a finish from the driver unregisters. Every other end leaves the attempt unregistered, with an exit code
  * of {@link ExitCode}, so that the ResourceManager starts the next one.
  */
-final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Launcher.News {
+final class ApplicationMaster {
     private static final long PING_EVERY_MS = 10_000;
     private static final long SILENT_MS = 60_000;
     private static final long RM_LOST_MS = 10_000;
@@ -39,14 +43,21 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
     private static final long TICK_MS = 250;
     private static final int POSTED_MAX = 64;
 
+    /** What another thread has to say, for the deciding one to act on. */
+    interface News {
+        void act() throws Malformed;
+    }
+
     private final Settings settings;
     private final Map<String, String> env;
     private final File dir;
     private final LongSupplier clock;
-    private final LinkedBlockingQueue<Runnable> posted = new LinkedBlockingQueue<>(POSTED_MAX);
+    private final LinkedBlockingQueue<News> posted = new LinkedBlockingQueue<>(POSTED_MAX);
     private final Heartbeat heartbeat;
     private final Plan plan;
     private volatile DriverProcess driver;
+    /** Null, as the launcher is, until we are registered. */
+    private Cluster cluster;
     private Launcher launcher;
 
     private boolean registering;
@@ -74,8 +85,8 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
         this.env = env;
         this.dir = dir;
         this.clock = clock;
-        plan = new Plan(settings.spread_timeout_ms);
-        heartbeat = new Heartbeat(connect, env.get("NM_HOST"), settings.beat_asking_ms, settings.beat_idle_ms, this);
+        plan = new Plan(settings.user, settings.spread_timeout_ms);
+        heartbeat = new Heartbeat(connect, env.get("NM_HOST"), settings, this);
     }
 
     public static void main(String[] args) {
@@ -101,9 +112,13 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
     int run() throws IOException, InterruptedException, Malformed {
         start();
         while (end == null) {
-            Runnable next = posted.poll(TICK_MS, TimeUnit.MILLISECONDS);
-            if (next != null) {
-                next.run();
+            News next = posted.poll(TICK_MS, TimeUnit.MILLISECONDS);
+            try {
+                if (next != null) {
+                    next.act();
+                }
+            } catch (Malformed e) {
+                end(ExitCode.BROKEN_PROTOCOL, "the driver broke the protocol: " + e.getMessage());
             }
             tick();
             carryOut(plan.take(clock.getAsLong()));
@@ -157,17 +172,12 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
     }
 
     /** Has the deciding thread do this; waits while it has much to do. */
-    private void post(Runnable what) {
+    void post(News news) {
         try {
-            posted.put(what);
+            posted.put(news);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-    }
-
-    /** Looks at the clock now; for whoever moves it. */
-    void wake() {
-        posted.offer(() -> { });
     }
 
     /** Whether the driver is seen to end, and only its time to do so is left. */
@@ -192,23 +202,18 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
         if (launcher == null) {
             return; // not registered: the plan is empty
         }
-        for (Plan.Launch launch : steps.launches) {
-            launcher.launch(launch.grant, launch.argv);
-        }
-        for (Cluster.Grant grant : steps.stops) {
-            launcher.stop(grant);
-        }
-        for (String line : steps.lines) {
-            send(line);
-        }
-        heartbeat.change(steps);
+        cluster.change(steps);
+        heartbeat.carry(steps);
+        steps.launches.forEach(launcher::launch);
+        steps.stops.forEach(launcher::stop);
+        steps.lines.forEach(this::send);
     }
 
     private void tick() {
         long now = clock.getAsLong();
         if (now - last_ping_ms >= PING_EVERY_MS) {
             last_ping_ms = now;
-            send(Protocol.ping(++pings));
+            send(Protocol.line("ping", "n", ++pings));
         }
         if (launcher != null && now - last_needed_ms >= STILL_NEEDED_MS) {
             last_needed_ms = now;
@@ -224,7 +229,7 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
         if (registering && now - last_answer_ms >= RM_LOST_MS && now - rm_told_ms >= RM_LOST_MS) {
             rm_lost = true;
             rm_told_ms = now;
-            send(Protocol.rm("lost", (now - last_answer_ms) / 1000));
+            send(Protocol.line("rm", "state", "lost", "seconds", (now - last_answer_ms) / 1000));
         }
         boolean last = driver_code != null && (finishing ? unregistered : stdout_ended);
         if (last || now >= deadline_ms) {
@@ -249,64 +254,45 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
         }
     }
 
-    // From the driver's threads.
+    // What others post.
 
-    @Override
-    public void line(String line) throws Malformed {
-        String type = Json.read(Protocol.Line.class, line, "message").type;
+    void hear(String line) throws Malformed {
+        try {
+            hear(Json.read(Protocol.Line.class, line, "message").type, line);
+        } catch (Malformed e) {
+            throw new Malformed(e.getMessage() + ": " + line.substring(0, Math.min(line.length(), 200)));
+        }
+    }
+
+    private void hear(String type, String line) throws Malformed {
         switch (type) {
             case "ready":
                 String http = Json.read(Protocol.Ready.class, line, type).http;
                 Malformed.unless(http.matches("\\S+:[1-9]\\d{0,4}"), "ready.http is no host:port");
-                post(() -> driverReady(http));
+                driverReady(http);
                 break;
             case "target":
-                Target target = Target.parse(line);
-                post(() -> driverWants(target));
+                Malformed.unless(launcher != null, "target before registered");
+                if (!finishing) {
+                    plan.target(Target.parse(line), clock.getAsLong());
+                }
                 break;
             case "progress":
-                double value = Json.read(Protocol.Progress.class, line, type).value;
-                Malformed.unless(!Double.isNaN(value), "progress.value is missing");
-                post(() -> heartbeat.progress((float) Math.max(0, Math.min(1, value))));
+                double progress = Json.read(Protocol.Progress.class, line, type).value;
+                Malformed.unless(!Double.isNaN(progress), "progress.value is missing");
+                heartbeat.progress((float) Math.max(0, Math.min(1, progress)));
                 break;
             case "finish":
                 Protocol.Finish finish = Json.read(Protocol.Finish.class, line, type);
                 Malformed.unless(finish.status.equals("SUCCEEDED") || finish.status.equals("FAILED"),
                         "finish.status is \"" + finish.status + "\", neither SUCCEEDED nor FAILED");
-                post(() -> driverFinished(finish.status.equals("SUCCEEDED"), finish.diagnostics));
+                driverFinished(finish);
                 break;
             case "pong":
-                post(() -> last_pong_ms = clock.getAsLong());
+                last_pong_ms = clock.getAsLong();
                 break;
             default:
                 Log.say("the driver said \"" + type + "\", which this version does not know");
-        }
-    }
-
-    @Override
-    public void silentForGood() {
-        post(() -> {
-            stdout_ended = true;
-            driverEndsWithin(DRIVER_ENDS_MS);
-        });
-    }
-
-    @Override
-    public void ended(int code) {
-        post(() -> {
-            driver_code = code;
-            driverEndsWithin(LAST_LINES_MS);
-        });
-    }
-
-    @Override
-    public void broken(String cause) {
-        post(() -> end(ExitCode.BROKEN_PROTOCOL, "the driver broke the protocol: " + cause));
-    }
-
-    private void driverEndsWithin(long ms) {
-        if (!finishing) {
-            deadline_ms = Math.min(deadline_ms, clock.getAsLong() + ms);
         }
     }
 
@@ -319,71 +305,66 @@ final class ApplicationMaster implements DriverProcess.News, Heartbeat.News, Lau
         }
     }
 
-    private void driverWants(Target target) {
-        if (launcher == null) {
-            end(ExitCode.BROKEN_PROTOCOL, "the driver broke the protocol: target before registered");
-        } else if (!finishing) {
-            plan.target(target, clock.getAsLong());
-        }
-    }
-
-    private void driverFinished(boolean succeeded, String diagnostics) {
+    private void driverFinished(Protocol.Finish finish) {
         if (!finishing) {
-            Log.say("finish " + (succeeded ? "SUCCEEDED" : "FAILED") + ": " + diagnostics);
+            Log.say("finish " + finish.status + ": " + finish.diagnostics);
             finishing = true;
             deadline_ms = clock.getAsLong() + UNREGISTER_MS;
-            heartbeat.finish(succeeded, diagnostics);
+            heartbeat.finish(finish.status.equals("SUCCEEDED"), finish.diagnostics);
         }
     }
 
-    // From the heartbeat.
-
-    @Override
-    public void registered(Cluster cluster, Cluster.Registered facts, Cluster.Answer first) {
-        post(() -> {
-            launcher = new Launcher(cluster, this);
-            plan.registered(facts, first.nodes);
-            last_answer_ms = clock.getAsLong();
-            send(Protocol.registered(facts, first.nodes, settings.executor_memory_mb));
-        });
+    void driverClosedStdout() {
+        stdout_ended = true;
+        driverEndsWithin(DRIVER_ENDS_MS);
     }
 
-    @Override
-    public void answered(Cluster.Answer answer) {
-        post(() -> {
-            long now = clock.getAsLong();
-            if (rm_lost) {
-                rm_lost = false;
-                send(Protocol.rm("back", (now - last_answer_ms) / 1000));
-            }
-            last_answer_ms = now;
-            plan.answer(answer, now);
-        });
+    void driverEnded(int code) {
+        driver_code = code;
+        driverEndsWithin(LAST_LINES_MS);
     }
 
-    @Override
-    public void unregistered() {
-        post(() -> {
-            unregistered = true;
-            deadline_ms = clock.getAsLong() + DRIVER_ENDS_MS;
-            driver.closeStdin();
-        });
+    private void driverEndsWithin(long ms) {
+        if (!finishing) {
+            deadline_ms = Math.min(deadline_ms, clock.getAsLong() + ms);
+        }
     }
 
-    @Override
-    public void gaveUp(String cause) {
-        post(() -> end(ExitCode.RM_REFUSED, "the ResourceManager: " + cause));
+    void registered(Cluster cluster, RegisterApplicationMasterResponse facts, int nodes) {
+        this.cluster = cluster;
+        launcher = new Launcher(cluster, this);
+        plan.registered(facts, nodes);
+        last_answer_ms = clock.getAsLong();
+        Resource max = facts.getMaximumResourceCapability();
+        send(Protocol.line("registered", "max_memory_mb", max.getMemorySize(), "max_cores", max.getVirtualCores(),
+                "queue", facts.getQueue(), "nodes", nodes, "executor_memory_mb", settings.executor_memory_mb));
     }
 
-    // From the launcher.
-
-    @Override
-    public void launched(Cluster.Grant grant) {
-        post(() -> plan.launched(grant));
+    void answered(AllocateResponse answer) {
+        long now = clock.getAsLong();
+        if (rm_lost) {
+            rm_lost = false;
+            send(Protocol.line("rm", "state", "back", "seconds", (now - last_answer_ms) / 1000));
+        }
+        last_answer_ms = now;
+        plan.answer(answer, now);
     }
 
-    @Override
-    public void launchFailed(Cluster.Grant grant, String cause) {
-        post(() -> plan.launchFailed(grant, cause));
+    void unregistered() {
+        unregistered = true;
+        deadline_ms = clock.getAsLong() + DRIVER_ENDS_MS;
+        driver.closeStdin();
+    }
+
+    void rmRefuses(String cause) {
+        end(ExitCode.RM_REFUSED, "the ResourceManager: " + cause);
+    }
+
+    void launched(Container container) {
+        plan.launched(container);
+    }
+
+    void launchFailed(Container container, String cause) {
+        plan.launchFailed(container, cause);
     }
 }

@@ -7,12 +7,12 @@ import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The driver: our child, in our process group so that YARN's signals reach it too. A thread reads its stdout, one
- * writes its stdin, one waits for its end; none of them is ever waited for.
+ * writes its stdin, one waits for its end; none of them is ever waited for. What they see they post to the
+ * {@link ApplicationMaster}.
  */
 final class DriverProcess {
     /** What may wait to be written: a driver that is so far behind does not read. */
@@ -21,36 +21,24 @@ final class DriverProcess {
     private static final int VALUES_MAX = 200_000;
     private static final byte[] END = new byte[0];
 
-    /** What it tells; each is called in a thread of its own and may wait. */
-    interface News {
-        void line(String line) throws Malformed;
-
-        /** Nothing more comes from its stdout. */
-        void silentForGood();
-
-        void ended(int code);
-
-        void broken(String cause);
-    }
-
     private final Process process;
     private final File stderr;
-    private final News news;
+    private final ApplicationMaster master;
     private final LinkedBlockingQueue<byte[]> unwritten = new LinkedBlockingQueue<>();
     private final AtomicLong unwritten_bytes = new AtomicLong();
 
-    private DriverProcess(Process process, File stderr, News news) {
+    private DriverProcess(Process process, File stderr, ApplicationMaster master) {
         this.process = process;
         this.stderr = stderr;
-        this.news = news;
+        this.master = master;
     }
 
-    static DriverProcess start(List<String> command, File dir, File stderr, News news) throws IOException {
+    static DriverProcess start(List<String> command, File dir, File stderr, ApplicationMaster master) throws IOException {
         ProcessBuilder builder = new ProcessBuilder(command).directory(dir);
         builder.redirectError(ProcessBuilder.Redirect.appendTo(stderr));
         // It is there to keep the JVM small.
         builder.environment().remove("MALLOC_ARENA_MAX");
-        DriverProcess driver = new DriverProcess(builder.start(), stderr, news);
+        DriverProcess driver = new DriverProcess(builder.start(), stderr, master);
         driver.thread("driver-reader", driver::read);
         driver.thread("driver-writer", driver::write);
         driver.thread("driver-end", driver::awaitEnd);
@@ -70,11 +58,6 @@ final class DriverProcess {
     /** Closes its stdin once everything is written. */
     void closeStdin() {
         unwritten.add(END);
-    }
-
-    /** Waits for its end; false when there is none in this time. */
-    boolean waitFor(long ms) throws InterruptedException {
-        return process.waitFor(ms, TimeUnit.MILLISECONDS);
     }
 
     void terminate() {
@@ -100,17 +83,18 @@ final class DriverProcess {
 
     private void read() throws IOException {
         Lines lines = new Lines(process.getInputStream(), Protocol.LINE_MAX);
-        String line = null;
         try {
-            while ((line = lines.next()) != null) {
+            for (String next = lines.next(); next != null; next = lines.next()) {
+                String line = next;
                 Malformed.unless(line.chars().filter(DriverProcess::beginsValue).count() < VALUES_MAX,
                         "a line has more than " + VALUES_MAX + " values");
-                news.line(line);
+                master.post(() -> master.hear(line));
             }
-            news.silentForGood();
+            master.post(master::driverClosedStdout);
         } catch (Malformed e) {
-            String shown = line == null ? "" : ": " + line.substring(0, Math.min(line.length(), 200));
-            news.broken(e.getMessage() + shown);
+            master.post(() -> {
+                throw e;
+            });
         }
     }
 
@@ -132,7 +116,8 @@ final class DriverProcess {
     }
 
     private void awaitEnd() throws InterruptedException {
-        news.ended(process.waitFor());
+        int code = process.waitFor();
+        master.post(() -> master.driverEnded(code));
     }
 
     private interface Work {

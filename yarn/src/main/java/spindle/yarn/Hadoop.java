@@ -1,12 +1,13 @@
 package spindle.yarn;
 
 import java.io.IOException;
-import java.io.DataOutputStream;
-import java.io.ByteArrayOutputStream;
-import java.net.URI;
 import java.nio.ByteBuffer;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.io.DataOutputBuffer;
 import org.apache.hadoop.security.Credentials;
 import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.hadoop.security.token.Token;
@@ -16,7 +17,6 @@ import org.apache.hadoop.yarn.api.records.LocalResourceVisibility;
 import org.apache.hadoop.yarn.api.records.URL;
 import org.apache.hadoop.yarn.conf.YarnConfiguration;
 import org.apache.hadoop.yarn.security.AMRMTokenIdentifier;
-import org.apache.hadoop.yarn.util.Records;
 
 /** What both ends, {@link Submit} and {@link ApplicationMaster}, need of Hadoop. */
 final class Hadoop {
@@ -32,16 +32,14 @@ final class Hadoop {
         return conf;
     }
 
-    static LocalResource localResource(Settings.Resource resource) {
-        URI uri = new Path(resource.url).toUri();
-        URL url = Records.newRecord(URL.class);
-        url.setScheme(uri.getScheme());
-        url.setUserInfo(uri.getUserInfo());
-        url.setHost(uri.getHost());
-        url.setPort(uri.getPort());
-        url.setFile(uri.getPath());
-        return LocalResource.newInstance(url, LocalResourceType.FILE,
-                LocalResourceVisibility.valueOf(resource.visibility), resource.size, resource.mtime);
+    /** The files as containers get them, by their names there. */
+    static Map<String, LocalResource> localResources(List<Settings.Resource> files) {
+        Map<String, LocalResource> local = new HashMap<>();
+        for (Settings.Resource file : files) {
+            local.put(file.name, LocalResource.newInstance(URL.fromPath(new Path(file.url)), LocalResourceType.FILE,
+                    LocalResourceVisibility.valueOf(file.visibility), file.size, file.mtime));
+        }
+        return local;
     }
 
     /** The credentials of this process for its containers: all but the one that speaks for the application. */
@@ -53,8 +51,8 @@ final class Hadoop {
                 passed.addToken(token.getService(), token);
             }
         }
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        passed.writeTokenStorageToStream(new DataOutputStream(bytes));
-        return ByteBuffer.wrap(bytes.toByteArray());
+        DataOutputBuffer bytes = new DataOutputBuffer();
+        passed.writeTokenStorageToStream(bytes);
+        return ByteBuffer.wrap(bytes.getData(), 0, bytes.getLength());
     }
 }

@@ -1,71 +1,54 @@
 package spindle.yarn;
 
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.List;
-import java.util.Set;
 import java.util.concurrent.Callable;
+import org.apache.hadoop.yarn.api.protocolrecords.AllocateResponse;
+import org.apache.hadoop.yarn.api.protocolrecords.RegisterApplicationMasterResponse;
+import org.apache.hadoop.yarn.exceptions.YarnException;
 
 /**
- * The thread that speaks with the ResourceManager, and does nothing else: a heartbeat that waits for something is an
- * application that gets killed. Connects, registers when the driver is ready, beats, unregisters when told to.
+ * The thread that waits for the ResourceManager, and for nothing else: a heartbeat that does is an application that
+ * gets killed. Connects, registers when the driver is ready, beats, unregisters when told to.
  */
 final class Heartbeat extends Thread {
-    /** What it tells; each is called in this thread and must not wait. */
-    interface News {
-        void registered(Cluster cluster, Cluster.Registered facts, Cluster.Answer first);
-
-        void answered(Cluster.Answer answer);
-
-        void unregistered();
-
-        /** The end of this thread: the ResourceManager, or the library, will not go on. */
-        void gaveUp(String cause);
-    }
-
     private final Callable<Cluster> connect;
     private final String host;
     private final long asking_ms;
     private final long idle_ms;
-    private final News news;
+    private final ApplicationMaster master;
 
     private Cluster cluster;
-    // Guarded by this: what the controlling thread wants.
-    private String ready;
+    private volatile float progress;
+    // Guarded by this: what the deciding thread wants.
+    private boolean ready;
+    private String url = "";
+    private int port;
     private boolean finishing;
     private boolean succeeded;
     private String diagnostics;
-    private float progress;
     private boolean asking;
     private boolean urgent;
-    private List<Cluster.Ask> asks = new ArrayList<>();
-    private List<Integer> withdrawn = new ArrayList<>();
-    private List<Cluster.Grant> releases = new ArrayList<>();
-    private Set<String> blacklist = Collections.emptySet();
 
-    Heartbeat(Callable<Cluster> connect, String host, long asking_ms, long idle_ms, News news) {
+    Heartbeat(Callable<Cluster> connect, String host, Settings settings, ApplicationMaster master) {
         super("heartbeat");
         setDaemon(true);
         this.connect = connect;
         this.host = host;
-        this.asking_ms = asking_ms;
-        this.idle_ms = idle_ms;
-        this.news = news;
+        asking_ms = settings.beat_asking_ms;
+        idle_ms = settings.beat_idle_ms;
+        this.master = master;
     }
 
     /** The driver listens at this host:port; from now on the application may be registered. */
     synchronized void ready(String http) {
-        ready = http;
+        url = "http://" + http;
+        port = Integer.parseInt(http.substring(http.lastIndexOf(':') + 1));
+        ready = true;
         notifyAll();
     }
 
-    /** Passes on what the plan wants; at once when something is asked for or given back. */
-    synchronized void change(Plan.Steps steps) {
-        asks.addAll(steps.asks);
-        withdrawn.addAll(steps.withdrawn);
-        releases.addAll(steps.releases);
-        blacklist = steps.blacklist;
+    /** The cluster is told this by the next heartbeat: at once when something is asked for or given back. */
+    synchronized void carry(Plan.Steps steps) {
         asking = steps.asking;
         if (!steps.asks.isEmpty() || !steps.releases.isEmpty()) {
             urgent = true;
@@ -73,7 +56,7 @@ final class Heartbeat extends Thread {
         }
     }
 
-    synchronized void progress(float progress) {
+    void progress(float progress) {
         this.progress = progress;
     }
 
@@ -90,33 +73,25 @@ final class Heartbeat extends Thread {
         try {
             cluster = connect.call();
             awaitReady();
-            Cluster.Registered facts = register();
-            news.registered(cluster, facts, beat());
+            RegisterApplicationMasterResponse facts = retried("register", () -> cluster.register(host, port, url));
+            AllocateResponse first = beat();
+            master.post(() -> master.registered(cluster, facts, first.getNumClusterNodes()));
             while (awaitNextBeat()) {
-                news.answered(beat());
+                AllocateResponse answer = beat();
+                master.post(() -> master.answered(answer));
             }
             unregister();
-            news.unregistered();
+            master.post(master::unregistered);
         } catch (Exception | LinkageError e) {
             e.printStackTrace();
-            news.gaveUp(Log.cause(e));
+            master.post(() -> master.rmRefuses(Log.cause(e)));
         }
     }
 
     private synchronized void awaitReady() throws InterruptedException {
-        while (ready == null && !finishing) {
+        while (!ready && !finishing) {
             wait();
         }
-    }
-
-    private Cluster.Registered register() throws Cluster.TurnedAway, InterruptedException {
-        String http;
-        synchronized (this) {
-            http = ready;
-        }
-        int port = http == null ? 0 : Integer.parseInt(http.substring(http.lastIndexOf(':') + 1));
-        String url = http == null ? "" : "http://" + http;
-        return retried("register", () -> cluster.register(host, port, url));
     }
 
     /** False when it is time to unregister. */
@@ -133,20 +108,11 @@ final class Heartbeat extends Thread {
         return !finishing;
     }
 
-    private Cluster.Answer beat() throws Cluster.TurnedAway, InterruptedException {
-        float progress;
-        synchronized (this) {
-            cluster.change(asks, withdrawn, releases, blacklist);
-            asks = new ArrayList<>();
-            withdrawn = new ArrayList<>();
-            releases = new ArrayList<>();
-            progress = this.progress;
-        }
+    private AllocateResponse beat() throws YarnException, InterruptedException {
         return retried("allocate", () -> cluster.allocate(progress));
     }
 
-    private void unregister() throws Cluster.TurnedAway, InterruptedException {
-        // Set before finishing, and not again.
+    private void unregister() throws YarnException, InterruptedException {
         retried("unregister", () -> {
             cluster.unregister(succeeded, diagnostics);
             return null;
@@ -159,11 +125,11 @@ final class Heartbeat extends Thread {
     }
 
     private interface Call<T> {
-        T call() throws IOException, Cluster.TurnedAway;
+        T call() throws IOException, YarnException;
     }
 
     /** Containers run on while the ResourceManager is away, so we wait for it without end. */
-    private <T> T retried(String what, Call<T> call) throws Cluster.TurnedAway, InterruptedException {
+    private <T> T retried(String what, Call<T> call) throws YarnException, InterruptedException {
         while (true) {
             try {
                 return call.call();

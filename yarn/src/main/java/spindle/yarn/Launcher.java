@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.apache.hadoop.yarn.api.records.Container;
 
 /**
  * Starts and stops processes in containers, several at a time, since a NodeManager may take its time to answer; and
@@ -12,20 +13,13 @@ import java.util.concurrent.TimeUnit;
 final class Launcher {
     private static final int THREADS = 16;
 
-    /** What became of a launch; called in a thread of the pool. */
-    interface News {
-        void launched(Cluster.Grant grant);
-
-        void launchFailed(Cluster.Grant grant, String cause);
-    }
-
     private final Cluster cluster;
-    private final News news;
+    private final ApplicationMaster master;
     private final ThreadPoolExecutor pool;
 
-    Launcher(Cluster cluster, News news) {
+    Launcher(Cluster cluster, ApplicationMaster master) {
         this.cluster = cluster;
-        this.news = news;
+        this.master = master;
         // Not bounded here: the plan has at most as many launches and stops open as there are slots.
         pool = new ThreadPoolExecutor(THREADS, THREADS, 30, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
             Thread thread = new Thread(work, "launcher");
@@ -35,35 +29,40 @@ final class Launcher {
         pool.allowCoreThreadTimeOut(true);
     }
 
-    void launch(Cluster.Grant grant, List<String> argv) {
+    void launch(Container container, List<String> argv) {
         pool.execute(() -> {
             try {
-                cluster.launch(grant, argv);
-                news.launched(grant);
+                cluster.launch(container, argv);
+                master.post(() -> master.launched(container));
             } catch (Exception | LinkageError e) {
-                Log.say("launch of " + grant.container + " on " + grant.host + ": " + e);
-                news.launchFailed(grant, "could not be started on " + grant.host + ": " + Log.cause(e));
+                String host = container.getNodeId().getHost();
+                Log.say("launch of " + container.getId() + " on " + host + ": " + e);
+                String cause = "could not be started on " + host + ": " + Log.cause(e);
+                master.post(() -> master.launchFailed(container, cause));
             }
         });
     }
 
     /** Its release, told to the ResourceManager at the same time, ends what cannot be reached here. */
-    void stop(Cluster.Grant grant) {
-        pool.execute(() -> {
-            try {
-                cluster.stop(grant);
-            } catch (Exception | LinkageError e) {
-                Log.say("stop of " + grant.container + " on " + grant.host + ": " + Log.cause(e));
-            }
-        });
+    void stop(Container container) {
+        attempt("stop of " + container.getId() + " on " + container.getNodeId().getHost(), () -> cluster.stop(container));
     }
 
     void stillNeeded() {
+        attempt("staging", cluster::stillNeeded);
+    }
+
+    private interface Work {
+        void run() throws Exception;
+    }
+
+    /** What nobody waits for. */
+    private void attempt(String what, Work work) {
         pool.execute(() -> {
             try {
-                cluster.stillNeeded();
+                work.run();
             } catch (Exception | LinkageError e) {
-                Log.say("staging: " + Log.cause(e));
+                Log.say(what + ": " + Log.cause(e));
             }
         });
     }

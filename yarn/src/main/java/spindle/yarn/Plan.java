@@ -10,10 +10,19 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.apache.hadoop.yarn.api.protocolrecords.AllocateResponse;
+import org.apache.hadoop.yarn.api.protocolrecords.RegisterApplicationMasterResponse;
+import org.apache.hadoop.yarn.api.records.Container;
+import org.apache.hadoop.yarn.api.records.ContainerId;
+import org.apache.hadoop.yarn.api.records.ContainerStatus;
+import org.apache.hadoop.yarn.api.records.NodeReport;
+import org.apache.hadoop.yarn.api.records.Priority;
+import org.apache.hadoop.yarn.api.records.Resource;
+import org.apache.hadoop.yarn.client.api.AMRMClient.ContainerRequest;
 
 /**
  * Decides how what runs becomes what the driver wants: what to ask for, take, give back, launch and stop, and what
- * to tell the driver. Pure: time comes in, {@link Steps} come out; the {@link ApplicationMaster} takes them.
+ * to tell the driver. Pure: time and Hadoop's records come in, {@link Steps} come out; the {@link ApplicationMaster} takes them.
  *
  * <p>Containers are spread: a host takes at most its share of the slots. Hosts that are full are blacklisted while
  * something is asked for; when nothing was given for a while because of that, the share is doubled.
@@ -28,12 +37,13 @@ final class Plan {
 
     /** What is to be done now. */
     static final class Steps {
-        final List<Cluster.Ask> asks = new ArrayList<>();
-        /** Priorities of asks that are no longer. */
-        final List<Integer> withdrawn = new ArrayList<>();
-        final List<Cluster.Grant> releases = new ArrayList<>();
-        final List<Launch> launches = new ArrayList<>();
-        final List<Cluster.Grant> stops = new ArrayList<>();
+        final List<ContainerRequest> asks = new ArrayList<>();
+        /** Asks that are no longer. */
+        final List<ContainerRequest> withdrawn = new ArrayList<>();
+        final List<Container> releases = new ArrayList<>();
+        /** Containers and what to start in them. */
+        final Map<Container, List<String>> launches = new LinkedHashMap<>();
+        final List<Container> stops = new ArrayList<>();
         /** Lines for the driver. */
         final List<String> lines = new ArrayList<>();
         /** All hosts that the ResourceManager should pass over. */
@@ -42,24 +52,13 @@ final class Plan {
         boolean asking;
     }
 
-    /** A process to start in a container. */
-    static final class Launch {
-        final Cluster.Grant grant;
-        final List<String> argv;
-
-        Launch(Cluster.Grant grant, List<String> argv) {
-            this.grant = grant;
-            this.argv = argv;
-        }
-    }
-
     /** A generation of a slot, from its being wanted to its end. */
     private static final class Entry {
         Target.Slot wanted;
         final long asked_ms;
-        int priority;
-        /** Null until it has a container. */
-        Cluster.Grant grant;
+        ContainerRequest ask;
+        /** Null until it has one. */
+        Container container;
         boolean stopping;
         /** When its container is given back, though nobody has said that it is over. */
         long release_ms;
@@ -70,21 +69,23 @@ final class Plan {
         }
     }
 
+    private final String user;
     private final long spread_timeout_ms;
-    private Cluster.Registered limits;
+    private RegisterApplicationMasterResponse limits;
     private int nodes = 1;
-    private int free_mb;
+    private long free_mb;
     private long rev = -1;
     private Set<String> exclude = new LinkedHashSet<>();
     private String label = "";
     private int last_priority;
     /** The generation of each slot that is wanted and not over. */
     private final Map<Integer, Entry> slots = new TreeMap<>();
+    /** By the priority of its ask, which is used once and so its name. */
     private final Map<Integer, Entry> asked = new LinkedHashMap<>();
     /** How many slots each host has. */
     private final Map<String, Integer> placed = new HashMap<>();
     /** By container, those that are stopping too. */
-    private final Map<String, Entry> held = new HashMap<>();
+    private final Map<ContainerId, Entry> held = new HashMap<>();
     /** The newest generation of each slot that is over: an older target may still name it. */
     private final Map<Integer, Long> over = new HashMap<>();
     /** How often the share of a host was doubled since something is asked for. */
@@ -94,12 +95,14 @@ final class Plan {
     private long waiting_told_ms;
     private Steps steps = new Steps();
 
-    Plan(long spread_timeout_ms) {
+    /** {@code user} is who containers run for. */
+    Plan(String user, long spread_timeout_ms) {
+        this.user = user;
         this.spread_timeout_ms = spread_timeout_ms;
     }
 
     /** What must be known before there is a target. */
-    void registered(Cluster.Registered limits, int nodes) {
+    void registered(RegisterApplicationMasterResponse limits, int nodes) {
         this.limits = limits;
         this.nodes = nodes;
     }
@@ -142,33 +145,39 @@ final class Plan {
     }
 
     /** Takes the news of one heartbeat. */
-    void answer(Cluster.Answer answer, long now) {
-        if (answer.nodes != nodes || !answer.lost_hosts.isEmpty()) {
-            steps.lines.add(Protocol.nodes(answer.nodes, answer.lost_hosts));
+    void answer(AllocateResponse answer, long now) {
+        List<String> lost = new ArrayList<>();
+        for (NodeReport node : answer.getUpdatedNodes()) {
+            if (node.getNodeState().isUnusable()) {
+                lost.add(node.getNodeId().getHost());
+            }
         }
-        nodes = answer.nodes;
-        free_mb = answer.free_mb;
-        for (Cluster.Completed completed : answer.completed) {
-            completed(completed);
+        if (answer.getNumClusterNodes() != nodes || !lost.isEmpty()) {
+            nodes = answer.getNumClusterNodes();
+            steps.lines.add(Protocol.line("nodes", "usable", nodes, "lost", lost));
         }
-        for (Cluster.Grant grant : answer.granted) {
-            granted(grant, now);
+        Resource free = answer.getAvailableResources();
+        free_mb = free == null ? 0 : free.getMemorySize();
+        answer.getCompletedContainersStatuses().forEach(this::completed);
+        for (Container container : answer.getAllocatedContainers()) {
+            granted(container, now);
         }
     }
 
     /** The process was started. */
-    void launched(Cluster.Grant grant) {
-        Entry entry = held.get(grant.container);
+    void launched(Container container) {
+        Entry entry = held.get(container.getId());
         if (entry != null && !entry.stopping) {
-            steps.lines.add(Protocol.started(entry.wanted, grant));
+            tell("started", entry, "log_url", "http://" + container.getNodeHttpAddress() + "/node/containerlogs/"
+                    + container.getId() + "/" + user);
         }
     }
 
     /** The process could not be started. */
-    void launchFailed(Cluster.Grant grant, String cause) {
-        Entry entry = held.get(grant.container);
+    void launchFailed(Container container, String cause) {
+        Entry entry = held.get(container.getId());
         if (entry != null && !entry.stopping) {
-            steps.releases.add(grant);
+            steps.releases.add(container);
             end(entry, ExitClass.LAUNCH, ExitClass.NOT_LAUNCHED, cause);
         }
     }
@@ -177,7 +186,7 @@ final class Plan {
     void tick(long now) {
         for (Entry entry : held.values()) {
             if (entry.stopping && now >= entry.release_ms) {
-                steps.releases.add(entry.grant);
+                steps.releases.add(entry.container);
                 entry.release_ms = Long.MAX_VALUE;
             }
         }
@@ -196,9 +205,10 @@ final class Plan {
                 waiting.add(entry.wanted.slot);
                 asked_mb += entry.wanted.memory_mb;
             }
-            String why = "queue " + limits.queue + ": " + asked_mb + " MB asked, " + free_mb + " MB free on "
+            String why = "queue " + limits.getQueue() + ": " + asked_mb + " MB asked, " + free_mb + " MB free on "
                     + nodes + (nodes == 1 ? " node" : " nodes");
-            steps.lines.add(Protocol.waiting(waiting, (now - asking_since_ms) / 1000, why));
+            steps.lines.add(Protocol.line("waiting", "slots", waiting,
+                    "seconds", (now - asking_since_ms) / 1000, "why", why));
         }
     }
 
@@ -206,8 +216,8 @@ final class Plan {
     void stopAll() {
         for (Entry entry : new ArrayList<>(slots.values())) {
             leave(entry, 0);
-            if (entry.grant != null) {
-                steps.releases.add(entry.grant);
+            if (entry.container != null) {
+                steps.releases.add(entry.container);
             }
         }
     }
@@ -215,9 +225,10 @@ final class Plan {
     private void enter(Target.Slot slot, long now) {
         Entry entry = new Entry(slot, now);
         slots.put(slot.slot, entry);
-        if (slot.memory_mb > limits.max_memory_mb) {
+        long max_memory_mb = limits.getMaximumResourceCapability().getMemorySize();
+        if (slot.memory_mb > max_memory_mb) {
             end(entry, ExitClass.LAUNCH, ExitClass.NOT_LAUNCHED, "asks for " + slot.memory_mb
-                    + " MB, but the cluster gives a container " + limits.max_memory_mb
+                    + " MB, but the cluster gives a container " + max_memory_mb
                     + " MB at most: lower executors.memory or raise yarn.scheduler.maximum-allocation-mb");
             return;
         }
@@ -231,54 +242,56 @@ final class Plan {
     }
 
     private void ask(Entry entry) {
-        entry.priority = ++last_priority;
-        asked.put(entry.priority, entry);
         // Cores are for the scheduler to look at or not: they are no reason to get nothing.
-        int cores = Math.min(entry.wanted.cores, limits.max_cores);
-        steps.asks.add(new Cluster.Ask(entry.priority, entry.wanted.memory_mb, cores, label.isEmpty() ? null : label));
+        int cores = Math.min(entry.wanted.cores, limits.getMaximumResourceCapability().getVirtualCores());
+        entry.ask = new ContainerRequest(Resource.newInstance(entry.wanted.memory_mb, cores), null, null,
+                Priority.newInstance(++last_priority), true, label.isEmpty() ? null : label);
+        asked.put(last_priority, entry);
+        steps.asks.add(entry.ask);
     }
 
     /** Ends a generation that is no longer wanted. */
     private void leave(Entry entry, long now) {
-        if (entry.grant == null) {
-            asked.remove(entry.priority);
-            steps.withdrawn.add(entry.priority);
+        if (entry.container == null) {
+            asked.remove(entry.ask.getPriority().getPriority());
+            steps.withdrawn.add(entry.ask);
             end(entry, ExitClass.STOPPED, 0, "no longer wanted");
             return;
         }
         forget(entry);
         entry.stopping = true;
         entry.release_ms = now + RELEASE_AFTER_MS;
-        steps.stops.add(entry.grant);
+        steps.stops.add(entry.container);
     }
 
-    private void granted(Cluster.Grant grant, long now) {
-        Entry entry = asked.remove(grant.priority);
+    private void granted(Container container, long now) {
+        String host = host(container);
+        Entry entry = asked.remove(container.getPriority().getPriority());
         if (entry == null) {
-            steps.releases.add(grant);
+            steps.releases.add(container);
             return;
         }
         // Otherwise the client library would ask for it again (YARN-1902).
-        steps.withdrawn.add(grant.priority);
-        if (exclude.contains(grant.host) || avoided(entry, now).contains(grant.host) || isFull(grant.host)) {
-            steps.releases.add(grant);
+        steps.withdrawn.add(entry.ask);
+        if (exclude.contains(host) || avoided(entry, now).contains(host) || isFull(host)) {
+            steps.releases.add(container);
             ask(entry);
             return;
         }
-        entry.grant = grant;
+        entry.container = container;
         last_placed_ms = now;
-        held.put(grant.container, entry);
-        placed.merge(grant.host, 1, Integer::sum);
-        steps.launches.add(new Launch(grant, entry.wanted.argv));
-        steps.lines.add(Protocol.granted(entry.wanted, grant));
+        held.put(container.getId(), entry);
+        placed.merge(host, 1, Integer::sum);
+        steps.launches.put(container, entry.wanted.argv);
+        tell("granted", entry, "memory_mb", container.getResource().getMemorySize());
     }
 
-    private void completed(Cluster.Completed completed) {
-        Entry entry = held.get(completed.container);
+    private void completed(ContainerStatus status) {
+        Entry entry = held.get(status.getContainerId());
         if (entry != null) {
-            ExitClass why = ExitClass.of(completed.status);
-            end(entry, entry.stopping && !tells(why) ? ExitClass.STOPPED : why, completed.status,
-                    completed.diagnostics);
+            ExitClass why = ExitClass.of(status.getExitStatus());
+            end(entry, entry.stopping && !tells(why) ? ExitClass.STOPPED : why, status.getExitStatus(),
+                    status.getDiagnostics());
         }
     }
 
@@ -290,16 +303,24 @@ final class Plan {
     /** The one line that tells the end of a generation. */
     private void end(Entry entry, ExitClass why, int code, String diagnostics) {
         forget(entry);
-        if (entry.grant != null) {
-            held.remove(entry.grant.container);
+        if (entry.container != null) {
+            held.remove(entry.container.getId());
         }
-        steps.lines.add(Protocol.exited(entry.wanted, entry.grant, why, code, diagnostics));
+        tell("exited", entry, "class", why.wire(), "code", code, "diagnostics", Protocol.shortened(diagnostics));
+    }
+
+    private void tell(String type, Entry entry, Object... more) {
+        steps.lines.add(Protocol.ofSlot(type, entry.wanted, entry.container, more));
+    }
+
+    private static String host(Container container) {
+        return container.getNodeId().getHost();
     }
 
     /** From here on the generation has no place; its container may still be held. */
     private void forget(Entry entry) {
-        if (slots.remove(entry.wanted.slot, entry) && entry.grant != null) {
-            placed.merge(entry.grant.host, -1, (before, one) -> before == 1 ? null : before - 1);
+        if (slots.remove(entry.wanted.slot, entry) && entry.container != null) {
+            placed.merge(host(entry.container), -1, (before, one) -> before == 1 ? null : before - 1);
         }
         over.merge(entry.wanted.slot, entry.wanted.gen, Math::max);
     }

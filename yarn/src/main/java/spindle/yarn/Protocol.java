@@ -1,13 +1,17 @@
 package spindle.yarn;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import org.apache.hadoop.yarn.api.records.Container;
 
 /**
- * The lines to the driver. Both ways it is one JSON object a line, at most {@link #LINE_MAX} bytes of UTF-8,
- * "type" first; a type that is not known is skipped, so that either side may be the newer one.
+ * What the lines between shim and driver have in common. Both ways it is one JSON object a line, at most
+ * {@link #LINE_MAX} bytes of UTF-8, "type" first; a type that is not known is skipped, so that either side may be the
+ * newer one. The Rust program's launch/shim/protocol.rs has all of them.
  */
 final class Protocol {
     static final int VERSION = 1;
@@ -38,44 +42,16 @@ final class Protocol {
         Malformed.unless(said == VERSION, by + ".v is " + said + ", not " + VERSION);
     }
 
-    static String registered(Cluster.Registered facts, int nodes, int executor_memory_mb) {
-        return line("registered", "max_memory_mb", facts.max_memory_mb, "max_cores", facts.max_cores,
-                "queue", facts.queue, "nodes", nodes, "executor_memory_mb", executor_memory_mb);
+    /** A line about a slot; its container is null for one that never had any. */
+    static String ofSlot(String type, Target.Slot slot, Container container, Object... more) {
+        List<Object> fields = new ArrayList<>(Arrays.asList("slot", slot.slot, "gen", slot.gen,
+                "container", container == null ? null : container.getId().toString(),
+                "host", container == null ? null : container.getNodeId().getHost()));
+        fields.addAll(Arrays.asList(more));
+        return line(type, fields.toArray());
     }
 
-    static String granted(Target.Slot slot, Cluster.Grant grant) {
-        return line("granted", "slot", slot.slot, "gen", slot.gen, "container", grant.container,
-                "host", grant.host, "memory_mb", grant.memory_mb);
-    }
-
-    static String started(Target.Slot slot, Cluster.Grant grant) {
-        return line("started", "slot", slot.slot, "gen", slot.gen, "container", grant.container,
-                "host", grant.host, "log_url", grant.log_url);
-    }
-
-    /** {@code grant} is null for a slot that never had a container. */
-    static String exited(Target.Slot slot, Cluster.Grant grant, ExitClass why, int code, String diagnostics) {
-        return line("exited", "slot", slot.slot, "gen", slot.gen,
-                "container", grant == null ? null : grant.container, "host", grant == null ? null : grant.host,
-                "class", why.wire(), "code", code, "diagnostics", shortened(diagnostics));
-    }
-
-    static String waiting(Collection<Integer> slots, long seconds, String why) {
-        return line("waiting", "slots", slots, "seconds", seconds, "why", why);
-    }
-
-    static String nodes(int usable, Collection<String> lost) {
-        return line("nodes", "usable", usable, "lost", lost);
-    }
-
-    static String rm(String state, long seconds) {
-        return line("rm", "state", state, "seconds", seconds);
-    }
-
-    static String ping(long n) {
-        return line("ping", "n", n);
-    }
-
+    /** A line of these names and values, in turn. */
     static String line(String type, Object... namesAndValues) {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("type", type);
@@ -88,7 +64,7 @@ final class Protocol {
     }
 
     /** Beginning and end: the first says what happened, the last lines are the process's own. */
-    private static String shortened(String diagnostics) {
+    static String shortened(String diagnostics) {
         if (diagnostics == null) {
             return "";
         }

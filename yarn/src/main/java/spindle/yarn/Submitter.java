@@ -24,7 +24,6 @@ import org.apache.hadoop.yarn.api.ApplicationConstants;
 import org.apache.hadoop.yarn.api.records.ApplicationId;
 import org.apache.hadoop.yarn.api.records.ApplicationSubmissionContext;
 import org.apache.hadoop.yarn.api.records.ContainerLaunchContext;
-import org.apache.hadoop.yarn.api.records.LocalResource;
 import org.apache.hadoop.yarn.api.records.LogAggregationContext;
 import org.apache.hadoop.yarn.api.records.NodeReport;
 import org.apache.hadoop.yarn.api.records.NodeState;
@@ -261,17 +260,13 @@ final class Submitter {
         all.addAll(executors);
         all.add(shared.jar.resource);
         all.add(staging.write(dir, Settings.FILE, Json.write(settings).getBytes("UTF-8")));
-        Map<String, LocalResource> local = new HashMap<>();
-        for (Settings.Resource resource : all) {
-            local.put(resource.name, Hadoop.localResource(resource));
-        }
         Map<String, String> env = new HashMap<>();
         env.put("CLASSPATH", classpath());
         env.put("HADOOP_USER_NAME", user);
         env.put("MALLOC_ARENA_MAX", "1");
         String command = Shell.container("exec {{JAVA_HOME}}/bin/java" + Shell.words(JAVA_OPTS) + " "
                 + ApplicationMaster.class.getName(), "shim.");
-        return ContainerLaunchContext.newInstance(local, env, Collections.singletonList(command), null, null, null);
+        return ContainerLaunchContext.newInstance(Hadoop.localResources(all), env, Collections.singletonList(command), null, null, null);
     }
 
     /** Our jar and the cluster's Hadoop, by names that the node replaces. */

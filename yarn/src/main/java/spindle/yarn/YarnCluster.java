@@ -1,8 +1,9 @@
 package spindle.yarn;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -14,11 +15,9 @@ import org.apache.hadoop.security.token.SecretManager;
 import org.apache.hadoop.yarn.api.protocolrecords.AllocateResponse;
 import org.apache.hadoop.yarn.api.protocolrecords.RegisterApplicationMasterResponse;
 import org.apache.hadoop.yarn.api.records.Container;
-import org.apache.hadoop.yarn.api.records.ContainerStatus;
+import org.apache.hadoop.yarn.api.records.ContainerLaunchContext;
 import org.apache.hadoop.yarn.api.records.FinalApplicationStatus;
-import org.apache.hadoop.yarn.api.records.NodeReport;
-import org.apache.hadoop.yarn.api.records.Priority;
-import org.apache.hadoop.yarn.api.records.Resource;
+import org.apache.hadoop.yarn.api.records.LocalResource;
 import org.apache.hadoop.yarn.client.api.AMRMClient;
 import org.apache.hadoop.yarn.client.api.AMRMClient.ContainerRequest;
 import org.apache.hadoop.yarn.client.api.NMClient;
@@ -33,23 +32,11 @@ final class YarnCluster implements Cluster {
     private static final int LAUNCHES_PER_CLIENT = 500;
     private static final long INVALID_TOKEN_MAX = 30;
 
-    /** A grant with what the library knows it by. */
-    private static final class Given extends Grant {
-        final Container given;
-
-        Given(Container given, String user) {
-            super(given.getPriority().getPriority(), given.getId().toString(), given.getNodeId().getHost(),
-                    (int) given.getResource().getMemorySize(), "http://" + given.getNodeHttpAddress()
-                            + "/node/containerlogs/" + given.getId() + "/" + user);
-            this.given = given;
-        }
-    }
-
     private final Settings settings;
     private final Configuration conf = Hadoop.configuration();
     private final AMRMClient<ContainerRequest> rm = AMRMClient.createAMRMClient();
-    private final LaunchContext context;
-    private final Map<Integer, ContainerRequest> requests = new HashMap<>();
+    private final Map<String, LocalResource> files;
+    private final ByteBuffer tokens = Hadoop.credentialsForContainers();
     private final AtomicInteger launches = new AtomicInteger();
     private volatile NMClient nm;
     private Set<String> blacklist = new HashSet<>();
@@ -57,7 +44,7 @@ final class YarnCluster implements Cluster {
 
     YarnCluster(Settings settings) throws IOException {
         this.settings = settings;
-        context = new LaunchContext(settings);
+        files = Hadoop.localResources(settings.resources);
         rm.init(conf);
         rm.start();
         nm = nodeManagers();
@@ -79,111 +66,62 @@ final class YarnCluster implements Cluster {
     }
 
     @Override
-    public Registered register(String host, int port, String url) throws IOException, TurnedAway {
-        try {
-            RegisterApplicationMasterResponse response = rm.registerApplicationMaster(host, port, url);
-            Resource max = response.getMaximumResourceCapability();
-            return new Registered((int) max.getMemorySize(), max.getVirtualCores(), response.getQueue());
-        } catch (YarnException e) {
-            throw turnedAway(e);
-        }
+    public RegisterApplicationMasterResponse register(String host, int port, String url)
+            throws IOException, YarnException {
+        return rm.registerApplicationMaster(host, port, url);
     }
 
     @Override
-    public void change(List<Ask> asks, List<Integer> withdrawn, List<Grant> releases, Set<String> wanted) {
-        for (int priority : withdrawn) {
-            ContainerRequest request = requests.remove(priority);
-            if (request != null) {
-                rm.removeContainerRequest(request);
-            }
-        }
-        for (Ask ask : asks) {
-            ContainerRequest request = new ContainerRequest(Resource.newInstance(ask.memory_mb, ask.cores), null, null,
-                    Priority.newInstance(ask.priority), true, ask.label);
-            requests.put(ask.priority, request);
-            rm.addContainerRequest(request);
-        }
-        for (Grant release : releases) {
-            rm.releaseAssignedContainer(container(release).getId());
-        }
-        if (!wanted.equals(blacklist)) {
-            List<String> added = new ArrayList<>(wanted);
+    public void change(Plan.Steps steps) {
+        steps.withdrawn.forEach(rm::removeContainerRequest);
+        steps.asks.forEach(rm::addContainerRequest);
+        steps.releases.forEach(container -> rm.releaseAssignedContainer(container.getId()));
+        if (!steps.blacklist.equals(blacklist)) {
+            List<String> added = new ArrayList<>(steps.blacklist);
             added.removeAll(blacklist);
             List<String> removed = new ArrayList<>(blacklist);
-            removed.removeAll(wanted);
+            removed.removeAll(steps.blacklist);
             rm.updateBlacklist(added, removed);
-            blacklist = new HashSet<>(wanted);
+            blacklist = new HashSet<>(steps.blacklist);
         }
     }
 
     @Override
-    public Answer allocate(float progress) throws IOException, TurnedAway {
-        AllocateResponse response;
+    public AllocateResponse allocate(float progress) throws IOException, YarnException {
         try {
-            response = rm.allocate(progress);
+            AllocateResponse response = rm.allocate(progress);
             invalid_tokens = 0;
+            return response;
         } catch (SecretManager.InvalidToken e) {
             // A ResourceManager that has just come back may not know us yet.
             if (++invalid_tokens >= INVALID_TOKEN_MAX) {
-                throw turnedAway(e);
+                throw new YarnException(Log.cause(e), e);
             }
             throw e;
-        } catch (YarnException e) {
-            throw turnedAway(e);
         }
-        return answer(response);
-    }
-
-    private Answer answer(AllocateResponse response) {
-        List<Grant> granted = new ArrayList<>();
-        for (Container container : response.getAllocatedContainers()) {
-            granted.add(new Given(container, settings.user));
-        }
-        List<Completed> completed = new ArrayList<>();
-        for (ContainerStatus status : response.getCompletedContainersStatuses()) {
-            completed.add(new Completed(status.getContainerId().toString(), status.getExitStatus(), status.getDiagnostics()));
-        }
-        List<String> lost = new ArrayList<>();
-        for (NodeReport node : response.getUpdatedNodes()) {
-            if (node.getNodeState().isUnusable()) {
-                lost.add(node.getNodeId().getHost());
-            }
-        }
-        Resource free = response.getAvailableResources();
-        return new Answer(granted, completed, lost, response.getNumClusterNodes(),
-                free == null ? 0 : (int) free.getMemorySize());
-    }
-
-    private static Container container(Grant grant) {
-        return ((Given) grant).given;
-    }
-
-    private static TurnedAway turnedAway(Exception e) {
-        return new TurnedAway(Log.cause(e), e);
     }
 
     @Override
-    public void launch(Grant grant, List<String> argv) throws IOException, YarnException {
+    public void launch(Container container, List<String> argv) throws IOException, YarnException {
         NMClient client = nm;
         if (launches.incrementAndGet() % LAUNCHES_PER_CLIENT == 0) {
             nm = nodeManagers();
         }
-        client.startContainer(container(grant), context.executor(argv));
+        String command = Shell.container(Shell.verified(settings.binary_sha256, argv), "");
+        client.startContainer(container, ContainerLaunchContext.newInstance(files,
+                Collections.singletonMap("HADOOP_USER_NAME", settings.user), Collections.singletonList(command), null,
+                tokens.duplicate(), null));
     }
 
     @Override
-    public void stop(Grant grant) throws IOException, YarnException {
-        nm.stopContainer(container(grant).getId(), container(grant).getNodeId());
+    public void stop(Container container) throws IOException, YarnException {
+        nm.stopContainer(container.getId(), container.getNodeId());
     }
 
     @Override
-    public void unregister(boolean succeeded, String diagnostics) throws IOException, TurnedAway {
-        try {
-            rm.unregisterApplicationMaster(
-                    succeeded ? FinalApplicationStatus.SUCCEEDED : FinalApplicationStatus.FAILED, diagnostics, null);
-        } catch (YarnException e) {
-            throw turnedAway(e);
-        }
+    public void unregister(boolean succeeded, String diagnostics) throws IOException, YarnException {
+        rm.unregisterApplicationMaster(
+                succeeded ? FinalApplicationStatus.SUCCEEDED : FinalApplicationStatus.FAILED, diagnostics, null);
     }
 
     @Override

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
+import org.apache.hadoop.yarn.exceptions.YarnException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -35,6 +36,8 @@ class ApplicationMasterTest {
             + "reach() { : >\"$1\"; }\n";
     private static final String READY =
             "expect hello; say '{\"type\":\"ready\",\"http\":\"nm1:4711\"}'; expect registered\n";
+    private static final String C2 = FakeCluster.id("c2").toString();
+    private static final String C3 = FakeCluster.id("c3").toString();
     private static final String FINISH =
             "say '{\"type\":\"finish\",\"status\":\"SUCCEEDED\",\"diagnostics\":\"all done\"}'\n";
 
@@ -71,11 +74,11 @@ class ApplicationMasterTest {
                 + "\"container_memory_mb\":448}", heard.get(0));
         assertEquals("{\"type\":\"registered\",\"max_memory_mb\":4096,\"max_cores\":4,\"queue\":\"default\",\"nodes\":2,"
                 + "\"executor_memory_mb\":256}", heard.get(1));
-        assertEquals("{\"type\":\"granted\",\"slot\":0,\"gen\":1,\"container\":\"c2\",\"host\":\"h2\",\"memory_mb\":256}",
+        assertEquals("{\"type\":\"granted\",\"slot\":0,\"gen\":1,\"container\":\"" + C2 + "\",\"host\":\"h2\",\"memory_mb\":256}",
                 heard.get(2));
-        assertTrue(heard.contains("{\"type\":\"started\",\"slot\":0,\"gen\":1,\"container\":\"c2\",\"host\":\"h2\","
-                + "\"log_url\":\"http://h2/c2\"}"));
-        assertTrue(heard.contains("{\"type\":\"exited\",\"slot\":1,\"gen\":1,\"container\":\"c3\",\"host\":\"h1\","
+        assertTrue(heard.contains("{\"type\":\"started\",\"slot\":0,\"gen\":1,\"container\":\"" + C2 + "\",\"host\":\"h2\","
+                + "\"log_url\":\"http://h2:8042/node/containerlogs/" + C2 + "/someone\"}"));
+        assertTrue(heard.contains("{\"type\":\"exited\",\"slot\":1,\"gen\":1,\"container\":\"" + C3 + "\",\"host\":\"h1\","
                 + "\"class\":\"stopped\",\"code\":-105,\"diagnostics\":\"ended\"}"), heard::toString);
         assertEquals(Collections.singletonList("driver --job job.json --secret-file secret --attempt 2 --more"),
                 Files.readAllLines(dir.resolve("arguments")));
@@ -258,7 +261,7 @@ class ApplicationMasterTest {
     void a_resource_manager_that_turns_us_away_ends_the_attempt() throws Exception {
         int code = run(READY + "reach registered; expect never\n", () -> {
             awaitFile("registered");
-            cluster.rm_fails = new Cluster.TurnedAway("attempt not found", null);
+            cluster.rm_fails = new YarnException("attempt not found");
         });
         assertEquals(ExitCode.RM_REFUSED, code);
         assertNotUnregistered();
@@ -327,7 +330,7 @@ class ApplicationMasterTest {
 
     private void pass(long ms) {
         clock.addAndGet(ms);
-        master.wake();
+        master.post(() -> { }); // it looks at the clock then
     }
 
     private void awaitFile(String name) {

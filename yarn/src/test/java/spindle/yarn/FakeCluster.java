@@ -4,16 +4,29 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
+import org.apache.hadoop.yarn.api.protocolrecords.AllocateResponse;
+import org.apache.hadoop.yarn.api.protocolrecords.RegisterApplicationMasterResponse;
+import org.apache.hadoop.yarn.api.records.ApplicationAttemptId;
+import org.apache.hadoop.yarn.api.records.ApplicationId;
+import org.apache.hadoop.yarn.api.records.Container;
+import org.apache.hadoop.yarn.api.records.ContainerId;
+import org.apache.hadoop.yarn.api.records.ContainerState;
+import org.apache.hadoop.yarn.api.records.ContainerStatus;
+import org.apache.hadoop.yarn.api.records.NodeId;
+import org.apache.hadoop.yarn.api.records.Priority;
+import org.apache.hadoop.yarn.api.records.Resource;
+import org.apache.hadoop.yarn.client.api.AMRMClient.ContainerRequest;
+import org.apache.hadoop.yarn.exceptions.YarnException;
+import org.apache.hadoop.yarn.util.Records;
 
 /** A ResourceManager with two nodes that gives at once what is asked for, and does what a test says. */
 final class FakeCluster implements Cluster {
     final List<String> calls = Collections.synchronizedList(new ArrayList<>());
-    private final Map<Integer, Ask> open = new LinkedHashMap<>();
-    private final List<Completed> completed = new ArrayList<>();
+    private final Set<ContainerRequest> open = new LinkedHashSet<>();
+    private final List<ContainerStatus> completed = new ArrayList<>();
     private final Set<String> alive = new HashSet<>();
     private Set<String> passed_over = Collections.emptySet();
     private int containers = 1;
@@ -21,58 +34,90 @@ final class FakeCluster implements Cluster {
     volatile Exception rm_fails;
     volatile boolean nodes_fail;
 
+    /** The container of this number, c5 for 5, for an ask of this priority. */
+    static Container container(int number, int priority, String host) {
+        return Container.newInstance(id("c" + number), NodeId.newInstance(host, 1), host + ":8042",
+                Resource.newInstance(256, 1), Priority.newInstance(priority), null);
+    }
+
+    static ContainerId id(String name) {
+        ApplicationId application = ApplicationId.newInstance(17, 1);
+        return ContainerId.newContainerId(ApplicationAttemptId.newInstance(application, 2), Long.parseLong(name.substring(1)));
+    }
+
+    /** c5 for number 5. */
+    static String name(Container container) {
+        return "c" + container.getId().getContainerId();
+    }
+
+    static ContainerStatus status(String name, int status) {
+        return ContainerStatus.newInstance(id(name), ContainerState.COMPLETE, "ended", status);
+    }
+
+    static RegisterApplicationMasterResponse registered() {
+        RegisterApplicationMasterResponse facts = Records.newRecord(RegisterApplicationMasterResponse.class);
+        facts.setMaximumResourceCapability(Resource.newInstance(4096, 4));
+        facts.setQueue("default");
+        return facts;
+    }
+
+    static AllocateResponse answer(List<Container> granted, List<ContainerStatus> completed, int nodes) {
+        return AllocateResponse.newInstance(0, completed, granted, Collections.emptyList(), Resource.newInstance(512, 1),
+                null, nodes, null, Collections.emptyList());
+    }
+
     @Override
-    public Registered register(String host, int port, String url) throws IOException, TurnedAway {
+    public RegisterApplicationMasterResponse register(String host, int port, String url) throws IOException, YarnException {
         calls.add("register " + host + " " + port + " " + url);
         fail();
-        return new Registered(4096, 4, "default");
+        return registered();
     }
 
     @Override
-    public synchronized void change(List<Ask> asks, List<Integer> withdrawn, List<Grant> releases, Set<String> wanted) {
-        withdrawn.forEach(open::remove);
-        asks.forEach(ask -> open.put(ask.priority, ask));
-        releases.forEach(grant -> complete(grant.container, -100));
-        passed_over = wanted;
+    public synchronized void change(Plan.Steps steps) {
+        open.removeAll(steps.withdrawn);
+        open.addAll(steps.asks);
+        steps.releases.forEach(container -> complete(name(container), -100));
+        passed_over = steps.blacklist;
     }
 
     @Override
-    public synchronized Answer allocate(float progress) throws IOException, TurnedAway {
+    public synchronized AllocateResponse allocate(float progress) throws IOException, YarnException {
         fail();
-        List<Grant> granted = new ArrayList<>();
-        for (Ask ask : open.values()) {
+        List<Container> granted = new ArrayList<>();
+        for (ContainerRequest ask : new ArrayList<>(open)) {
             String host = "h" + (containers % 2 + 1);
-            String container = "c" + ++containers;
+            Container container = container(++containers, ask.getPriority().getPriority(), host);
             if (!passed_over.contains(host)) {
-                alive.add(container);
-                granted.add(new Grant(ask.priority, container, host, ask.memory_mb, "http://" + host + "/" + container));
+                open.remove(ask);
+                alive.add(name(container));
+                granted.add(container);
             }
         }
-        granted.forEach(grant -> open.remove(grant.priority));
-        List<Completed> over = new ArrayList<>(completed);
+        List<ContainerStatus> over = new ArrayList<>(completed);
         completed.clear();
-        return new Answer(granted, over, Collections.emptyList(), 2, 4096);
+        return answer(granted, over, 2);
     }
 
     /** The container ends by itself. */
     synchronized void complete(String container, int status) {
         if (alive.remove(container)) {
-            completed.add(new Completed(container, status, "ended"));
+            completed.add(status(container, status));
         }
     }
 
     @Override
-    public void launch(Grant grant, List<String> argv) throws IOException {
+    public void launch(Container container, List<String> argv) throws IOException {
         if (nodes_fail) {
-            throw new IOException("no route to " + grant.host);
+            throw new IOException("no route to " + container.getNodeId().getHost());
         }
-        calls.add("launch " + grant.container + " " + String.join(" ", argv));
+        calls.add("launch " + name(container) + " " + String.join(" ", argv));
     }
 
     @Override
-    public void stop(Grant grant) {
-        calls.add("stop " + grant.container);
-        complete(grant.container, -105);
+    public void stop(Container container) {
+        calls.add("stop " + name(container));
+        complete(name(container), -105);
     }
 
     @Override
@@ -90,13 +135,13 @@ final class FakeCluster implements Cluster {
         calls.add("clean up");
     }
 
-    private void fail() throws IOException, TurnedAway {
+    private void fail() throws IOException, YarnException {
         Exception e = rm_fails;
         if (e != null) {
             calls.add("failed");
         }
-        if (e instanceof TurnedAway) {
-            throw (TurnedAway) e;
+        if (e instanceof YarnException) {
+            throw (YarnException) e;
         } else if (e != null) {
             throw (IOException) e;
         }

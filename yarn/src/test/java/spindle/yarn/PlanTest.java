@@ -10,8 +10,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonParser;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
+import org.apache.hadoop.yarn.api.protocolrecords.AllocateResponse;
+import org.apache.hadoop.yarn.api.records.Container;
+import org.apache.hadoop.yarn.api.records.NodeId;
+import org.apache.hadoop.yarn.api.records.NodeReport;
+import org.apache.hadoop.yarn.api.records.NodeState;
+import org.apache.hadoop.yarn.client.api.AMRMClient.ContainerRequest;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -19,14 +26,14 @@ import org.junit.jupiter.api.Test;
 class PlanTest {
     private static final long TIMEOUT_MS = 5000;
 
-    private final Plan plan = new Plan(TIMEOUT_MS);
+    private final Plan plan = new Plan("someone", TIMEOUT_MS);
     private long now = 1_000_000;
     private int containers;
     private LinkedHashSet<String> excluded = new LinkedHashSet<>();
 
     @BeforeEach
     void registered() {
-        plan.registered(new Cluster.Registered(4096, 4, "default"), 2);
+        plan.registered(FakeCluster.registered(), 2);
     }
 
     @Test
@@ -34,7 +41,7 @@ class PlanTest {
         target(1, slot(0, 1), slot(1, 1), slot(2, 1));
         Plan.Steps steps = take();
         assertEquals(asList(1, 2, 3), priorities(steps.asks));
-        assertEquals(256, steps.asks.get(0).memory_mb);
+        assertEquals(256, steps.asks.get(0).getCapability().getMemorySize());
         assertTrue(steps.asking);
         assertTrue(take().asks.isEmpty());
     }
@@ -43,15 +50,18 @@ class PlanTest {
     void a_grant_is_launched_withdrawn_and_told() {
         target(1, slot(0, 7));
         take();
-        Cluster.Grant grant = grant(1, "h1");
+        Container grant = grant(1, "h1");
         answer(grant);
         Plan.Steps steps = take();
-        assertEquals(asList(1), steps.withdrawn);
-        assertEquals(asList(grant), launches(steps));
+        assertEquals(asList(1), priorities(steps.withdrawn));
+        assertEquals(Collections.singletonMap(grant, asList("./spindle", "executor")), steps.launches);
         assertEquals(asList("granted 0.7 c1@h1"), told(steps));
         assertFalse(steps.asking);
         plan.launched(grant);
-        assertEquals(asList("started 0.7 c1@h1"), told(take()));
+        steps = take();
+        assertEquals(asList("started 0.7 c1@h1"), told(steps));
+        assertTrue(steps.lines.get(0).endsWith(
+                "\"log_url\":\"http://h1:8042/node/containerlogs/container_17_0001_02_000001/someone\"}"), steps.lines::toString);
     }
 
     @Test
@@ -60,8 +70,8 @@ class PlanTest {
         take();
         answer(grant(1, "h1"));
         take();
-        Cluster.Grant again = grant(1, "h2");
-        Cluster.Grant unknown = grant(99, "h2");
+        Container again = grant(1, "h2");
+        Container unknown = grant(99, "h2");
         answer(again, unknown);
         Plan.Steps steps = take();
         assertEquals(asList(again, unknown), steps.releases);
@@ -91,12 +101,12 @@ class PlanTest {
     void a_host_takes_no_more_than_its_share() {
         target(1, slot(0, 1), slot(1, 1), slot(2, 1), slot(3, 1));
         take();
-        Cluster.Grant third = grant(3, "h1");
+        Container third = grant(3, "h1");
         answer(grant(1, "h1"), grant(2, "h1"), third);
         Plan.Steps steps = take();
         assertEquals(asList("granted 0.1 c2@h1", "granted 1.1 c3@h1"), told(steps));
         assertEquals(asList(third), steps.releases);
-        assertEquals(asList(1, 2, 3), steps.withdrawn);
+        assertEquals(asList(1, 2, 3), priorities(steps.withdrawn));
         assertEquals(asList(5), priorities(steps.asks), "asked anew, by a new name");
         assertEquals(asList("h1"), new ArrayList<>(steps.blacklist));
         answer(grant(5, "h2"), grant(4, "h2"));
@@ -143,7 +153,7 @@ class PlanTest {
 
     @Test
     void a_grant_starts_the_while_again() {
-        plan.registered(new Cluster.Registered(4096, 4, "default"), 3);
+        plan.registered(FakeCluster.registered(), 3);
         target(1, slot(0, 1), slot(1, 1), slot(2, 1));
         answer(3, grant(1, "h1"));
         now += TIMEOUT_MS - 1;
@@ -160,7 +170,7 @@ class PlanTest {
         plan.tick(now); // no host is full: it is the cluster that has no room
         answer(grant(1, "h1"));
         take();
-        Cluster.Grant second = grant(2, "h1");
+        Container second = grant(2, "h1");
         answer(second);
         assertEquals(asList(second), take().releases);
     }
@@ -175,7 +185,7 @@ class PlanTest {
         take();
         completed("c2", 1);
         target(2, slot(0, 1), slot(1, 2));
-        Cluster.Grant again = grant(3, "h1");
+        Container again = grant(3, "h1");
         take();
         answer(again);
         assertEquals(asList(again), take().releases);
@@ -199,7 +209,7 @@ class PlanTest {
         assertEquals(asList("h1"), new ArrayList<>(take().blacklist));
         now += 10 * TIMEOUT_MS;
         plan.tick(now);
-        Cluster.Grant grant = grant(1, "h1");
+        Container grant = grant(1, "h1");
         answer(grant);
         Plan.Steps steps = take();
         assertEquals(asList(grant), steps.releases);
@@ -235,7 +245,7 @@ class PlanTest {
     void an_avoided_host_is_passed_over_for_a_while() {
         target(1, slot(0, 2, "h1"));
         assertEquals(asList("h1"), new ArrayList<>(take().blacklist));
-        Cluster.Grant refused = grant(1, "h1");
+        Container refused = grant(1, "h1");
         answer(refused);
         assertEquals(asList(refused), take().releases);
         now += TIMEOUT_MS;
@@ -255,12 +265,12 @@ class PlanTest {
     @Test
     void fewer_slots_withdraw_asks_and_stop_containers() {
         target(1, slot(0, 1), slot(1, 1));
-        Cluster.Grant grant = grant(1, "h1");
+        Container grant = grant(1, "h1");
         answer(grant);
         take();
         target(2);
         Plan.Steps steps = take();
-        assertEquals(asList(2), steps.withdrawn);
+        assertEquals(asList(2), priorities(steps.withdrawn));
         assertEquals(asList(grant), steps.stops);
         assertEquals(asList("exited 1.1 null@null stopped 0"), told(steps));
         now += 4_999;
@@ -297,7 +307,7 @@ class PlanTest {
         target(1, slot(0, 1));
         target(2);
         take();
-        Cluster.Grant late = grant(1, "h1");
+        Container late = grant(1, "h1");
         answer(late);
         assertEquals(asList(late), take().releases);
     }
@@ -305,7 +315,7 @@ class PlanTest {
     @Test
     void a_new_generation_asks_at_once_and_stops_the_old() {
         target(1, slot(0, 1));
-        Cluster.Grant old = grant(1, "h1");
+        Container old = grant(1, "h1");
         answer(old);
         plan.launched(old);
         take();
@@ -328,7 +338,7 @@ class PlanTest {
         target(2, slot(0, 2), slot(1, 1), slot(2, 1), slot(3, 1));
         completed("c1", -100); // was free when it was told to stop
         take();
-        Cluster.Grant third = grant(5, "h1");
+        Container third = grant(5, "h1");
         answer(grant(4, "h1"), third);
         assertEquals(asList(third), take().releases);
     }
@@ -368,7 +378,7 @@ class PlanTest {
     @Test
     void a_failed_launch_gives_the_container_back() {
         target(1, slot(0, 1));
-        Cluster.Grant grant = grant(1, "h1");
+        Container grant = grant(1, "h1");
         answer(grant);
         take();
         plan.launchFailed(grant, "no route to host");
@@ -385,7 +395,7 @@ class PlanTest {
     @Test
     void a_launch_that_ends_after_its_slot_is_told_once() {
         target(1, slot(0, 1));
-        Cluster.Grant grant = grant(1, "h1");
+        Container grant = grant(1, "h1");
         answer(grant);
         target(2);
         take();
@@ -413,7 +423,9 @@ class PlanTest {
     void lost_nodes_are_told() {
         target(1, slot(0, 1));
         take();
-        plan.answer(new Cluster.Answer(emptyList(), emptyList(), asList("h2"), 1, 0), now);
+        AllocateResponse answer = FakeCluster.answer(emptyList(), emptyList(), 1);
+        answer.setUpdatedNodes(asList(node("h2", NodeState.LOST), node("h1", NodeState.RUNNING)));
+        plan.answer(answer, now);
         assertEquals(asList("{\"type\":\"nodes\",\"usable\":1,\"lost\":[\"h2\"]}"), take().lines);
         answer(2);
         assertEquals(asList("{\"type\":\"nodes\",\"usable\":2,\"lost\":[]}"), take().lines);
@@ -425,7 +437,7 @@ class PlanTest {
     void who_waits_is_told_every_ten_seconds() {
         target(1, slot(3, 1), slot(4, 1));
         take();
-        plan.answer(new Cluster.Answer(emptyList(), emptyList(), emptyList(), 2, 512), now);
+        answer();
         now += 9_999;
         plan.tick(now);
         assertTrue(take().lines.isEmpty());
@@ -456,19 +468,19 @@ class PlanTest {
         Target.Slot slot = slot(0, 1);
         slot.cores = 64;
         target(1, slot);
-        assertEquals(4, take().asks.get(0).cores);
+        assertEquals(4, take().asks.get(0).getCapability().getVirtualCores());
     }
 
     @Test
     void all_is_given_up_at_once() {
         target(1, slot(0, 1), slot(1, 1));
-        Cluster.Grant grant = grant(1, "h1");
+        Container grant = grant(1, "h1");
         answer(grant);
         take();
         plan.stopAll();
         Plan.Steps steps = take();
         assertEquals(asList(grant), steps.stops);
-        assertEquals(asList(2), steps.withdrawn);
+        assertEquals(asList(2), priorities(steps.withdrawn));
         assertFalse(steps.asking);
     }
 
@@ -506,29 +518,28 @@ class PlanTest {
         return plan.take(now);
     }
 
-    private Cluster.Grant grant(int priority, String host) {
-        return new Cluster.Grant(priority, "c" + ++containers, host, 256, "http://" + host);
+    private Container grant(int priority, String host) {
+        return FakeCluster.container(++containers, priority, host);
     }
 
-    private void answer(Cluster.Grant... grants) {
+    private void answer(Container... grants) {
         answer(2, grants);
     }
 
-    private void answer(int nodes, Cluster.Grant... grants) {
-        plan.answer(new Cluster.Answer(asList(grants), emptyList(), emptyList(), nodes, 0), now);
+    private void answer(int nodes, Container... grants) {
+        plan.answer(FakeCluster.answer(asList(grants), emptyList(), nodes), now);
     }
 
     private void completed(String container, int status) {
-        Cluster.Completed completed = new Cluster.Completed(container, status, "");
-        plan.answer(new Cluster.Answer(emptyList(), asList(completed), emptyList(), 2, 0), now);
+        plan.answer(FakeCluster.answer(emptyList(), asList(FakeCluster.status(container, status)), 2), now);
     }
 
-    private static List<Integer> priorities(List<Cluster.Ask> asks) {
-        return asks.stream().map(ask -> ask.priority).collect(toList());
+    private static List<Integer> priorities(List<ContainerRequest> asks) {
+        return asks.stream().map(ask -> ask.getPriority().getPriority()).collect(toList());
     }
 
-    private static List<Cluster.Grant> launches(Plan.Steps steps) {
-        return steps.launches.stream().map(launch -> launch.grant).collect(toList());
+    private static NodeReport node(String host, NodeState state) {
+        return NodeReport.newInstance(NodeId.newInstance(host, 1), state, "", "", null, null, 0, "", 0);
     }
 
     private static void assertNothing(Plan.Steps steps) {
@@ -548,9 +559,9 @@ class PlanTest {
         return line.contains("\"class\"") ? told + " " + field(line, "class") + " " + field(line, "code") : told;
     }
 
-    /** A field of a line, as text. */
+    /** A field of a line, as text; a container by its number. */
     static String field(String line, String name) {
         JsonElement value = new JsonParser().parse(line).getAsJsonObject().get(name);
-        return value == null || value.isJsonNull() ? "null" : value.getAsString();
+        return value == null || value.isJsonNull() ? "null" : value.getAsString().replaceFirst("^container_17_0001_02_0*", "c");
     }
 }

@@ -8,11 +8,15 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import org.apache.hadoop.yarn.api.records.Container;
+import org.apache.hadoop.yarn.api.records.ContainerStatus;
+import org.apache.hadoop.yarn.client.api.AMRMClient.ContainerRequest;
 
 /**
  * A driver, a ResourceManager and nodes that do what they like, in an order that the seed decides. It holds the plan
@@ -24,10 +28,10 @@ final class RandomWorld {
 
     private final String seed;
     private final Random random;
-    private final Plan plan = new Plan(5000);
-    private final Map<Integer, Cluster.Ask> open = new LinkedHashMap<>();
-    private final Map<String, Cluster.Grant> alive = new LinkedHashMap<>();
-    private final Map<String, Cluster.Grant> launching = new LinkedHashMap<>();
+    private final Plan plan = new Plan("someone", 5000);
+    private final Set<ContainerRequest> open = new LinkedHashSet<>();
+    private final Map<String, Container> alive = new LinkedHashMap<>();
+    private final Set<Container> launching = new LinkedHashSet<>();
     private final Map<Integer, Long> wanted = new TreeMap<>();
     private final Map<Integer, Long> gens = new HashMap<>();
     private final Set<String> ended = new HashSet<>();
@@ -39,7 +43,7 @@ final class RandomWorld {
     RandomWorld(long seed) {
         this.seed = "seed " + seed;
         random = new Random(seed);
-        plan.registered(new Cluster.Registered(4096, 4, "q"), HOSTS);
+        plan.registered(FakeCluster.registered(), HOSTS);
     }
 
     void run() {
@@ -125,25 +129,25 @@ final class RandomWorld {
     }
 
     private void grantSome(int count) {
-        List<Cluster.Grant> granted = new ArrayList<>();
-        for (Cluster.Ask ask : new ArrayList<>(open.values())) {
+        List<Container> granted = new ArrayList<>();
+        for (ContainerRequest ask : new ArrayList<>(open)) {
             if (granted.size() < count) {
-                open.remove(ask.priority);
+                open.remove(ask);
                 String host = "h" + random.nextInt(HOSTS);
-                Cluster.Grant grant = new Cluster.Grant(ask.priority, "c" + ++containers, host, 256, "");
-                alive.put(grant.container, grant);
-                granted.add(grant);
+                Container container = FakeCluster.container(++containers, ask.getPriority().getPriority(), host);
+                alive.put(FakeCluster.name(container), container);
+                granted.add(container);
             }
         }
-        plan.answer(new Cluster.Answer(granted, Collections.emptyList(), Collections.emptyList(), HOSTS, 0), now);
+        plan.answer(FakeCluster.answer(granted, Collections.emptyList(), HOSTS), now);
     }
 
     private void launchSome() {
-        for (Cluster.Grant grant : launching.values()) {
+        for (Container container : launching) {
             if (random.nextInt(5) == 0) {
-                plan.launchFailed(grant, "no");
+                plan.launchFailed(container, "no");
             } else {
-                plan.launched(grant);
+                plan.launched(container);
             }
         }
         launching.clear();
@@ -158,25 +162,20 @@ final class RandomWorld {
 
     private void complete(String container) {
         alive.remove(container);
-        Cluster.Completed completed = new Cluster.Completed(container, -100, "");
-        plan.answer(new Cluster.Answer(Collections.emptyList(), Collections.singletonList(completed),
-                Collections.emptyList(), HOSTS, 0), now);
+        List<ContainerStatus> completed = Collections.singletonList(FakeCluster.status(container, -100));
+        plan.answer(FakeCluster.answer(Collections.emptyList(), completed, HOSTS), now);
     }
 
     private void obey(Plan.Steps steps) {
-        for (int priority : steps.withdrawn) {
-            open.remove(priority);
+        open.removeAll(steps.withdrawn);
+        for (ContainerRequest ask : steps.asks) {
+            assertTrue(open.add(ask), seed);
         }
-        for (Cluster.Ask ask : steps.asks) {
-            assertTrue(open.put(ask.priority, ask) == null, seed);
-        }
-        for (Plan.Launch launch : steps.launches) {
-            launching.put(launch.grant.container, launch.grant);
-        }
+        launching.addAll(steps.launches.keySet());
         steps.lines.forEach(this::read);
-        for (Cluster.Grant grant : steps.releases) {
-            if (alive.containsKey(grant.container)) {
-                complete(grant.container);
+        for (Container container : steps.releases) {
+            if (alive.containsKey(FakeCluster.name(container))) {
+                complete(FakeCluster.name(container));
             }
         }
         if (!steps.releases.isEmpty()) {
