@@ -12,6 +12,8 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.hadoop.yarn.api.protocolrecords.AllocateResponse;
 import org.apache.hadoop.yarn.api.protocolrecords.RegisterApplicationMasterResponse;
 import org.apache.hadoop.yarn.api.records.Container;
@@ -42,6 +44,8 @@ final class ApplicationMaster {
     static final long STILL_NEEDED_MS = TimeUnit.HOURS.toMillis(6);
     private static final long TICK_MS = 250;
     private static final int POSTED_MAX = 64;
+    /** The only place in a container's environment that says its attempt; the groups are the application and that. */
+    private static final Pattern CONTAINER_NAME = Pattern.compile("container_(?:e\\d+_)?(\\d+)_(\\d+)_(\\d+)_\\d+");
 
     /** What another thread has to say, for the deciding one to act on. */
     interface News {
@@ -136,10 +140,12 @@ final class ApplicationMaster {
 
     private void start() throws IOException, Malformed {
         String container = variable("CONTAINER_ID");
-        ContainerName name = ContainerName.parse(container);
+        Matcher name = containerName(container);
+        String application = "application_" + name.group(1) + "_" + name.group(2);
+        int attempt = Integer.parseInt(name.group(3));
         String log_dir = variable("LOG_DIRS").split(",")[0];
         List<String> argv = new ArrayList<>(Arrays.asList("./spindle", "driver", "--job", "job.json",
-                "--secret-file", "secret", "--attempt", Integer.toString(name.attempt)));
+                "--secret-file", "secret", "--attempt", Integer.toString(attempt)));
         argv.addAll(settings.driver_args);
         List<String> command = Arrays.asList("/bin/bash", "-c", Shell.verified(settings.binary_sha256, argv));
         driver = DriverProcess.start(command, dir, new File(log_dir, "driver.stderr"), this);
@@ -147,18 +153,22 @@ final class ApplicationMaster {
         last_pong_ms = started_ms;
         last_ping_ms = started_ms;
         last_needed_ms = started_ms;
-        send(Protocol.line("hello", "v", Protocol.VERSION, "app", name.application, "app_dir", settings.app_dir,
-                "attempt", name.attempt,
-                "container", container, "host", variable("NM_HOST"), "log_dir", log_dir, "user", settings.user,
-                "proxy_base", "/proxy/" + name.application, "container_memory_mb", settings.driver_memory_mb));
+        send(Protocol.line("hello", "v", Protocol.VERSION, "app", application, "app_dir", settings.app_dir,
+                "attempt", attempt, "container", container, "host", variable("NM_HOST"), "log_dir", log_dir,
+                "user", settings.user, "proxy_base", "/proxy/" + application, "container_memory_mb", settings.driver_memory_mb));
         heartbeat.start();
     }
 
+    /** By hand: Hadoop's own parser would load its configuration before the driver is started. */
+    static Matcher containerName(String id) throws Malformed {
+        Matcher match = CONTAINER_NAME.matcher(id);
+        Malformed.unless(match.matches(), "CONTAINER_ID is \"" + id + "\", which is no container's id: run this on YARN");
+        return match;
+    }
+
     private String variable(String name) throws Malformed {
-        String value = env.get(name);
-        if (value == null || value.isEmpty()) {
-            throw new Malformed(name + " is not set: run this as YARN's application master");
-        }
+        String value = env.getOrDefault(name, "");
+        Malformed.unless(!value.isEmpty(), name + " is not set: run this as YARN's application master");
         return value;
     }
 

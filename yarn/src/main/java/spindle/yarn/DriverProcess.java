@@ -39,9 +39,9 @@ final class DriverProcess {
         // It is there to keep the JVM small.
         builder.environment().remove("MALLOC_ARENA_MAX");
         DriverProcess driver = new DriverProcess(builder.start(), stderr, master);
-        driver.thread("driver-reader", driver::read);
-        driver.thread("driver-writer", driver::write);
-        driver.thread("driver-end", driver::awaitEnd);
+        thread("driver-reader", driver::read);
+        thread("driver-writer", driver::write);
+        thread("driver-end", driver::awaitEnd);
         return driver;
     }
 
@@ -120,19 +120,9 @@ final class DriverProcess {
         master.post(() -> master.driverEnded(code));
     }
 
-    private interface Work {
-        void run() throws Exception;
-    }
-
-    private void thread(String name, Work work) {
-        Thread thread = new Thread(() -> {
-            try {
-                work.run();
-            } catch (Exception e) {
-                // A pipe breaks when the driver ends, which is told by the thread that waits for that.
-                Log.say(name + ": " + Log.cause(e));
-            }
-        }, name);
+    /** A pipe breaks when the driver ends, which is told by the thread that waits for that. */
+    private static void thread(String name, Log.Work work) {
+        Thread thread = new Thread(() -> Log.attempt(name, work), name);
         thread.setDaemon(true);
         thread.start();
     }

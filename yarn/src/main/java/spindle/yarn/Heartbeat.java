@@ -80,7 +80,11 @@ final class Heartbeat extends Thread {
                 AllocateResponse answer = beat();
                 master.post(() -> master.answered(answer));
             }
-            unregister();
+            retried("unregister", () -> {
+                cluster.unregister(succeeded, diagnostics);
+                return null;
+            });
+            Log.attempt("the application's directory stays behind", cluster::cleanUp);
             master.post(master::unregistered);
         } catch (Exception | LinkageError e) {
             e.printStackTrace();
@@ -110,18 +114,6 @@ final class Heartbeat extends Thread {
 
     private AllocateResponse beat() throws YarnException, InterruptedException {
         return retried("allocate", () -> cluster.allocate(progress));
-    }
-
-    private void unregister() throws YarnException, InterruptedException {
-        retried("unregister", () -> {
-            cluster.unregister(succeeded, diagnostics);
-            return null;
-        });
-        try {
-            cluster.cleanUp();
-        } catch (IOException | RuntimeException e) {
-            Log.say("the application's directory stays behind: " + Log.cause(e));
-        }
     }
 
     private interface Call<T> {

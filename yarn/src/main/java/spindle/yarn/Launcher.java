@@ -45,26 +45,12 @@ final class Launcher {
 
     /** Its release, told to the ResourceManager at the same time, ends what cannot be reached here. */
     void stop(Container container) {
-        attempt("stop of " + container.getId() + " on " + container.getNodeId().getHost(), () -> cluster.stop(container));
+        String what = "stop of " + container.getId() + " on " + container.getNodeId().getHost();
+        pool.execute(() -> Log.attempt(what, () -> cluster.stop(container)));
     }
 
     void stillNeeded() {
-        attempt("staging", cluster::stillNeeded);
-    }
-
-    private interface Work {
-        void run() throws Exception;
-    }
-
-    /** What nobody waits for. */
-    private void attempt(String what, Work work) {
-        pool.execute(() -> {
-            try {
-                work.run();
-            } catch (Exception | LinkageError e) {
-                Log.say(what + ": " + Log.cause(e));
-            }
-        });
+        pool.execute(() -> Log.attempt("staging", cluster::stillNeeded));
     }
 
     /** Takes nothing more; waits for what is under way. */

@@ -11,6 +11,19 @@ final class Log {
         System.err.println(Instant.now().truncatedTo(ChronoUnit.MILLIS) + " " + what);
     }
 
+    interface Work {
+        void run() throws Exception;
+    }
+
+    /** Does what may fail: then a line says why, and all goes on. */
+    static void attempt(String what, Work work) {
+        try {
+            work.run();
+        } catch (Exception | LinkageError e) {
+            say(what + ": " + cause(e));
+        }
+    }
+
     /** What went wrong in one line: the exception's own words, without classes, stacks and links. */
     static String cause(Throwable e) {
         String message = e.getMessage();

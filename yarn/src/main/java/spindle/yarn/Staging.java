@@ -2,19 +2,18 @@ package spindle.yarn;
 
 import java.io.File;
 import java.io.FileInputStream;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.UUID;
+import org.apache.commons.codec.digest.DigestUtils;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.permission.FsAction;
 import org.apache.hadoop.fs.permission.FsPermission;
+import org.apache.hadoop.io.IOUtils;
 
 /**
  * The folder on the cluster's file system where containers get their files from: {@code bin} and {@code lib} hold
@@ -26,6 +25,7 @@ final class Staging {
     private static final FsPermission OPEN_DIR = new FsPermission((short) 0755);
     private static final FsPermission CLOSED_DIR = new FsPermission((short) 0700);
     private static final FsPermission CLOSED_FILE = new FsPermission((short) 0600);
+    private static final int BUFFER = 1 << 16;
 
     final FileSystem fs;
     final Path root;
@@ -41,15 +41,6 @@ final class Staging {
     /** Whether it names a file on some cluster's file system, to be used where it is. */
     static boolean isRemote(String path) {
         return path.contains(":/");
-    }
-
-    /** Deletes the folder of an application that will not be. */
-    void discard(Path dir) {
-        try {
-            fs.delete(dir, true);
-        } catch (IOException e) {
-            Log.say(dir + " stays behind: " + Log.cause(e));
-        }
     }
 
     /** What {@link #keep} did. */
@@ -73,32 +64,33 @@ final class Staging {
         if (isRemote(given.path)) {
             Path path = new Path(given.path);
             FileSystem its = path.getFileSystem(conf);
-            String sha256 = !given.sha256.isEmpty() ? given.sha256 : sha256(its.open(path));
-            return new Kept(resource(name, its, its.getFileStatus(path), null), sha256, true, null);
+            String sha256 = given.sha256.isEmpty() ? sha256(its.open(path)) : given.sha256;
+            return new Kept(resource(name, its, path, null), sha256, true, null);
         }
         File local = new File(given.path);
-        String sha256 = !given.sha256.isEmpty() ? given.sha256 : sha256(new FileInputStream(local));
+        String sha256 = given.sha256.isEmpty() ? sha256(new FileInputStream(local)) : given.sha256;
         Path dir = new Path(root, kind + "/" + sha256);
         Path path = new Path(dir, name);
-        FileStatus there = statusOrNull(path);
-        boolean reused = there != null;
+        boolean reused = fs.exists(path);
         if (reused) {
             touch(fs, dir);
         } else {
             mkdirs(dir, OPEN_DIR);
             Path unfinished = new Path(dir, "." + name + "." + UUID.randomUUID());
-            copy(local, unfinished, new FsPermission((short) mode));
+            FsPermission permission = new FsPermission((short) mode);
+            copy(new FileInputStream(local), unfinished, permission);
+            fs.setPermission(unfinished, permission); // create() takes the umask off
             // Another submit may have been faster: then its copy is as good.
             if (!fs.rename(unfinished, path)) {
                 fs.delete(unfinished, false);
             }
-            there = fs.getFileStatus(path);
         }
-        if (there.getLen() != local.length()) {
-            throw new IOException(path + " has " + there.getLen() + " bytes, but " + local + " has "
-                    + local.length() + ": delete the former and submit again");
+        Settings.Resource kept = resource(name, fs, path, null);
+        if (kept.size != local.length()) {
+            throw new IOException(path + " has " + kept.size + " bytes, but " + local + " has " + local.length()
+                    + ": delete the former and submit again");
         }
-        return new Kept(resource(name, fs, there, null), sha256, reused, dir);
+        return new Kept(kept, sha256, reused, dir);
     }
 
     Path appDir(String application) {
@@ -112,38 +104,21 @@ final class Staging {
     }
 
     /** Writes a file of one application. */
-    Settings.Resource write(Path dir, String name, byte[] content) throws IOException {
+    Settings.Resource write(Path dir, String name, InputStream content) throws IOException {
         Path path = new Path(dir, name);
-        try (OutputStream out = create(path, CLOSED_FILE)) {
-            out.write(content);
+        copy(content, path, CLOSED_FILE);
+        return resource(name, fs, path, "APPLICATION");
+    }
+
+    private void copy(InputStream content, Path path, FsPermission permission) throws IOException {
+        try (InputStream in = content; OutputStream out = fs.create(path, permission, false, BUFFER,
+                fs.getDefaultReplication(path), fs.getDefaultBlockSize(path), null)) {
+            IOUtils.copyBytes(in, out, BUFFER, false);
         }
-        return resource(name, fs, fs.getFileStatus(path), "APPLICATION");
-    }
-
-    /** Copies a user's file for one application. */
-    Settings.Resource copy(Path dir, String name, File local) throws IOException {
-        Path path = new Path(dir, name);
-        copy(local, path, CLOSED_FILE);
-        return resource(name, fs, fs.getFileStatus(path), "APPLICATION");
-    }
-
-    private void copy(File local, Path path, FsPermission permission) throws IOException {
-        try (InputStream in = new FileInputStream(local); OutputStream out = create(path, permission)) {
-            byte[] buffer = new byte[1 << 16];
-            for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-                out.write(buffer, 0, read);
-            }
-        }
-        fs.setPermission(path, permission); // create() takes the umask off
-    }
-
-    private OutputStream create(Path path, FsPermission permission) throws IOException {
-        short replication = fs.getDefaultReplication(path);
-        return fs.create(path, permission, false, 1 << 16, replication, fs.getDefaultBlockSize(path), null);
     }
 
     private void mkdirs(Path dir, FsPermission permission) throws IOException {
-        if (statusOrNull(dir) == null) {
+        if (!fs.exists(dir)) {
             fs.mkdirs(dir);
             fs.setPermission(dir, permission);
         }
@@ -151,24 +126,13 @@ final class Staging {
 
     /** Says that the folder is needed: the {@link Sweep} goes by its time. */
     static void touch(FileSystem fs, Path dir) {
-        try {
-            fs.setTimes(dir, System.currentTimeMillis(), -1);
-        } catch (IOException | UnsupportedOperationException e) {
-            Log.say("cannot touch " + dir + ": " + Log.cause(e));
-        }
-    }
-
-    private FileStatus statusOrNull(Path path) throws IOException {
-        try {
-            return fs.getFileStatus(path);
-        } catch (FileNotFoundException e) {
-            return null;
-        }
+        Log.attempt("touch of " + dir, () -> fs.setTimes(dir, System.currentTimeMillis(), -1));
     }
 
     /** As containers localize it; without a visibility the most shared one that its permissions allow. */
-    private static Settings.Resource resource(String name, FileSystem fs, FileStatus status, String visibility)
+    private static Settings.Resource resource(String name, FileSystem fs, Path path, String visibility)
             throws IOException {
+        FileStatus status = fs.getFileStatus(path);
         Settings.Resource resource = new Settings.Resource();
         resource.name = name;
         resource.url = status.getPath().toString();
@@ -193,18 +157,7 @@ final class Staging {
 
     static String sha256(InputStream content) throws IOException {
         try (InputStream in = content) {
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            byte[] buffer = new byte[1 << 16];
-            for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-                digest.update(buffer, 0, read);
-            }
-            StringBuilder hex = new StringBuilder();
-            for (byte b : digest.digest()) {
-                hex.append(String.format("%02x", b & 0xff));
-            }
-            return hex.toString();
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e); // every JVM has it
+            return DigestUtils.sha256Hex(in);
         }
     }
 }

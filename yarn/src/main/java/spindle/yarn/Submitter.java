@@ -1,8 +1,11 @@
 package spindle.yarn;
 
+import java.io.ByteArrayInputStream;
 import java.io.File;
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -16,6 +19,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -59,12 +63,15 @@ final class Submitter {
     private final Submission wanted;
     private final Configuration conf = Hadoop.configuration();
     private final Sizes sizes = Sizes.of(conf);
-    /** One of its tasks waits for others: there must be room for them. */
+    /** Three of its tasks wait for others: there must be room for them. */
     private final ExecutorService background = Executors.newFixedThreadPool(8, work -> {
         Thread thread = new Thread(work, "staging");
         thread.setDaemon(true);
         return thread;
     });
+    private Future<Staging> staging;
+    private Future<Staging.Kept> binary;
+    private Future<Staging.Kept> jar;
     private long step_began_ns;
 
     Submitter(Submission wanted, PrintStream out, long began_ns) {
@@ -82,8 +89,11 @@ final class Submitter {
         step_began_ns = now;
     }
 
+    /** Says it, unless there is nothing to say. */
     private void warn(String text) {
-        out.println(Protocol.line("warning", "text", text));
+        if (text != null) {
+            out.println(Protocol.line("warning", "text", text));
+        }
     }
 
     /** Returns once the application is accepted, and the staging folder swept. */
@@ -94,48 +104,47 @@ final class Submitter {
         checkFiles();
         String user = UserGroupInformation.getCurrentUser().getShortUserName();
         // The file system is another server: it works while the ResourceManager is asked.
-        Future<Shared> shared = inBackground(this::stageShared);
+        staging = inBackground(() -> new Staging(wanted.staging, conf));
+        binary = inBackground(() -> result(staging).keep("bin", Staging.BINARY, 0755, wanted.binary));
+        jar = inBackground(() -> result(staging).keep("lib", Staging.JAR, 0644, wanted.jar));
         YarnClient yarn = YarnClient.createYarnClient();
         yarn.init(conf);
         yarn.start();
         YarnClientApplication application = connect(yarn);
         ApplicationSubmissionContext context = application.getApplicationSubmissionContext();
-        String id = context.getApplicationId().toString();
-        Future<ContainerLaunchContext> staged = inBackground(() -> stage(result(shared), id, user));
-        Path dir;
+        ApplicationId id = context.getApplicationId();
+        Future<ContainerLaunchContext> staged = inBackground(() -> stage(id, user));
         boolean submitting = false;
         try {
             check(yarn, application.getNewApplicationResponse().getMaximumResourceCapability());
             step("check", "queue " + wanted.queue);
             context.setAMContainerSpec(result(staged));
-            step("stage", "binary " + (result(shared).binary.reused ? "reused" : "uploaded"));
+            step("stage", "binary " + (result(binary).reused ? "reused" : "uploaded"));
             fill(context);
             submitting = true;
             yarn.submitApplication(context);
-            dir = result(shared).staging.appDir(id);
         } catch (Exception e) {
             if (submitting) {
-                kill(yarn, context.getApplicationId());
+                // It may have been accepted although we were told otherwise; without its files it could not run.
+                Log.attempt("kill of " + id, () -> yarn.killApplication(id));
             }
-            discard(shared, staged, id);
+            // Nothing of an application that is not stays behind.
+            Log.attempt("staging", () -> result(staged));
+            Log.attempt("staging", () -> result(staging).fs.delete(appDir(id), true));
             throw e;
         }
         step("submit", "");
-        out.println(Protocol.line("submitted", "app", id, "user", user, "app_dir", dir.toString(),
+        out.println(Protocol.line("submitted", "app", id.toString(), "user", user, "app_dir", appDir(id).toString(),
                 "am_memory_mb", sizes.rounded(wanted.am.memory_mb),
                 "executor_memory_mb", sizes.rounded(wanted.executor.memory_mb)));
         out.flush();
-        sweep(yarn, result(shared));
+        // Nobody waits for this any more.
+        Log.attempt("sweep of " + wanted.staging, () -> new Sweep(result(staging), System.currentTimeMillis())
+                .run(app -> life(yarn, app), new HashSet<>(Arrays.asList(result(binary).sha256, result(jar).sha256))));
     }
 
-    /** Nobody waits for this any more. */
-    private void sweep(YarnClient yarn, Shared shared) {
-        try {
-            new Sweep(shared.staging, System.currentTimeMillis()).run(app -> life(yarn, app),
-                    new HashSet<>(Arrays.asList(shared.binary.sha256, shared.jar.sha256)));
-        } catch (IOException | RuntimeException e) {
-            Log.say("sweep of " + wanted.staging + ": " + Log.cause(e));
-        }
+    private Path appDir(ApplicationId id) throws Exception {
+        return result(staging).appDir(id.toString());
     }
 
     private static Sweep.Life life(YarnClient yarn, String application) throws IOException {
@@ -176,73 +185,27 @@ final class Submitter {
         }
     }
 
-    /** What is in place for any application. */
-    private static final class Shared {
-        final Staging staging;
-        final Staging.Kept binary;
-        final Staging.Kept jar;
-
-        Shared(Staging staging, Staging.Kept binary, Staging.Kept jar) {
-            this.staging = staging;
-            this.binary = binary;
-            this.jar = jar;
-        }
-    }
-
-    private Shared stageShared() throws Refused {
-        try {
-            Staging staging = new Staging(wanted.staging, conf);
-            return new Shared(staging, staging.keep("bin", Staging.BINARY, 0755, wanted.binary),
-                    staging.keep("lib", Staging.JAR, 0644, wanted.jar));
-        } catch (IOException e) {
-            throw new Refused(false, "cannot use the staging folder " + wanted.staging + ": " + Log.cause(e));
-        }
-    }
-
-    /** It may have been accepted although we were told otherwise; without its files it could not run. */
-    private static void kill(YarnClient yarn, ApplicationId id) {
-        try {
-            yarn.killApplication(id);
-        } catch (IOException | YarnException e) {
-            Log.say(id + " is not killed: " + Log.cause(e)); // most often there is none
-        }
-    }
-
-    /** Nothing of an application that is not stays behind. */
-    private void discard(Future<Shared> shared, Future<?> staged, String id) {
-        try {
-            result(staged);
-        } catch (Exception e) {
-            Log.say("staging: " + Log.cause(e));
-        }
-        try {
-            Staging staging = result(shared).staging;
-            staging.discard(staging.appDir(id));
-        } catch (Exception e) {
-            Log.say(wanted.staging + ": " + Log.cause(e)); // then there is nothing to discard
-        }
-    }
-
     /** Puts the application's own files in place; returns how to start its master. */
-    private ContainerLaunchContext stage(Shared shared, String id, String user) throws Exception {
-        Staging staging = shared.staging;
-        Path dir = staging.appDir(id);
+    private ContainerLaunchContext stage(ApplicationId id, String user) throws Exception {
+        Staging staging = result(this.staging);
+        Path dir = appDir(id);
         staging.makeAppDir(dir);
         // Most of the time for a file is spent waiting for the file system: all at once.
         List<Future<Settings.Resource>> for_executors = new ArrayList<>();
         List<Future<Settings.Resource>> for_driver = new ArrayList<>();
         for (Submission.Private file : wanted.privates) {
             (file.executors ? for_executors : for_driver)
-                    .add(inBackground(() -> staging.write(dir, file.name, file.content())));
+                    .add(inBackground(() -> staging.write(dir, file.name, new ByteArrayInputStream(file.content()))));
         }
         for (String file : wanted.files) {
-            for_executors.add(inBackground(() -> staging.copy(dir, Submission.baseName(file), new File(file))));
+            for_executors.add(inBackground(
+                    () -> staging.write(dir, Submission.baseName(file), new FileInputStream(file))));
         }
         List<Settings.Resource> executors = results(for_executors);
         List<Settings.Resource> all = results(for_driver);
-        executors.add(shared.binary.resource);
+        executors.add(result(binary).resource);
         List<String> needed = new ArrayList<>();
-        for (Path folder : Arrays.asList(dir, shared.binary.dir, shared.jar.dir)) {
+        for (Path folder : Arrays.asList(dir, result(binary).dir, result(jar).dir)) {
             if (folder != null) {
                 needed.add(folder.toString());
             }
@@ -251,33 +214,32 @@ final class Submitter {
         settings.v = Protocol.VERSION;
         settings.user = user;
         settings.app_dir = dir.toString();
-        settings.binary_sha256 = shared.binary.sha256;
+        settings.binary_sha256 = result(binary).sha256;
         settings.driver_args = wanted.driver_args;
         settings.resources = executors;
         settings.needed = needed;
         settings.driver_memory_mb = sizes.rounded(wanted.am.memory_mb);
         settings.executor_memory_mb = sizes.rounded(wanted.executor.memory_mb);
         all.addAll(executors);
-        all.add(shared.jar.resource);
-        all.add(staging.write(dir, Settings.FILE, Json.write(settings).getBytes("UTF-8")));
+        all.add(result(jar).resource);
+        byte[] content = Json.write(settings).getBytes(StandardCharsets.UTF_8);
+        all.add(staging.write(dir, Settings.FILE, new ByteArrayInputStream(content)));
         Map<String, String> env = new HashMap<>();
         env.put("CLASSPATH", classpath());
         env.put("HADOOP_USER_NAME", user);
         env.put("MALLOC_ARENA_MAX", "1");
         String command = Shell.container("exec {{JAVA_HOME}}/bin/java" + Shell.words(JAVA_OPTS) + " "
                 + ApplicationMaster.class.getName(), "shim.");
-        return ContainerLaunchContext.newInstance(Hadoop.localResources(all), env, Collections.singletonList(command), null, null, null);
+        return ContainerLaunchContext.newInstance(Hadoop.localResources(all), env, Collections.singletonList(command),
+                null, null, null);
     }
 
     /** Our jar and the cluster's Hadoop, by names that the node replaces. */
     private String classpath() {
-        String[] hadoop = conf.getStrings(YarnConfiguration.YARN_APPLICATION_CLASSPATH,
-                YarnConfiguration.DEFAULT_YARN_CROSS_PLATFORM_APPLICATION_CLASSPATH);
-        StringBuilder classpath = new StringBuilder("{{PWD}}/" + Staging.JAR);
-        for (String entry : hadoop) {
-            classpath.append(ApplicationConstants.CLASS_PATH_SEPARATOR).append(entry.trim());
-        }
-        return classpath.toString();
+        return "{{PWD}}/" + Staging.JAR + ApplicationConstants.CLASS_PATH_SEPARATOR
+                + String.join(ApplicationConstants.CLASS_PATH_SEPARATOR, conf.getTrimmedStrings(
+                        YarnConfiguration.YARN_APPLICATION_CLASSPATH,
+                        YarnConfiguration.DEFAULT_YARN_CROSS_PLATFORM_APPLICATION_CLASSPATH));
     }
 
     private void fill(ApplicationSubmissionContext context) {
@@ -306,14 +268,9 @@ final class Submitter {
         }
         // The fair scheduler makes queues when they are asked for.
         if (yarn.getQueueInfo(wanted.queue) == null && !Sizes.isFair(conf)) {
-            List<String> names = new ArrayList<>();
-            for (QueueInfo queue : yarn.getAllQueues()) {
-                if (queue.getChildQueues().isEmpty()) {
-                    names.add(queue.getQueueName());
-                }
-            }
-            Collections.sort(names);
-            throw new Refused(true, "no queue " + wanted.queue + ": set queue to one of " + String.join(", ", names));
+            String names = yarn.getAllQueues().stream().filter(queue -> queue.getChildQueues().isEmpty())
+                    .map(QueueInfo::getQueueName).sorted().collect(Collectors.joining(", "));
+            throw new Refused(true, "no queue " + wanted.queue + ": set queue to one of " + names);
         }
         List<Integer> free_mb = new ArrayList<>();
         for (NodeReport node : yarn.getNodeReports(NodeState.RUNNING)) {
@@ -321,10 +278,18 @@ final class Submitter {
             long free = node.getCapability().getMemorySize() - (used == null ? 0 : used.getMemorySize());
             free_mb.add((int) free);
         }
-        String shortage = sizes.shortage(free_mb, wanted.am.memory_mb, wanted.executor.memory_mb, wanted.executor.instances);
-        if (shortage != null) {
-            warn(shortage);
-        }
+        warn(sizes.shortage(free_mb, wanted.am.memory_mb, wanted.executor.memory_mb, wanted.executor.instances));
+        warn(attemptsCut(conf, wanted.attempts));
+    }
+
+    /** YARN starts an application's master less often than it is asked to without a word: ours, else null. */
+    static String attemptsCut(Configuration conf, int attempts) {
+        // Since Hadoop 3.3 the limit may have a setting of its own.
+        String global = "yarn.resourcemanager.am.global.max-attempts";
+        String setting = conf.get(global, "").isEmpty() ? YarnConfiguration.RM_AM_MAX_ATTEMPTS : global;
+        int max = conf.getInt(setting, YarnConfiguration.DEFAULT_RM_AM_MAX_ATTEMPTS);
+        return attempts <= max ? null : "yarn.attempts is " + attempts + ", but the cluster allows " + max + " (" + setting
+                + "): " + max + " is what counts";
     }
 
     private void checkMemory(String whose, String setting, int asked_mb, Resource max) throws Refused {
@@ -337,7 +302,13 @@ final class Submitter {
     }
 
     private <T> Future<T> inBackground(Callable<T> work) {
-        return background.submit(work);
+        return background.submit(() -> {
+            try {
+                return work.call();
+            } catch (IOException e) {
+                throw new Refused(false, "cannot use the staging folder " + wanted.staging + ": " + Log.cause(e));
+            }
+        });
     }
 
     private static <T> List<T> results(List<Future<T>> tasks) throws Exception {

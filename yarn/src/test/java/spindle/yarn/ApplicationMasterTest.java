@@ -99,7 +99,11 @@ class ApplicationMasterTest {
     @Test
     void what_is_wanted_does_not_wait_for_the_next_heartbeat() throws Exception {
         beat_idle_ms = 3_600_000;
-        assertEquals(ExitCode.OK, run(READY + target(1, "0.1") + "expect started\n" + target(2) + "expect exited\n" + FINISH));
+        int code = run(READY + target(1, "0.1") + "expect started\n" + target(2) + "expect exited\n" + FINISH, () -> {
+            awaitCall("stop c2");
+            pass(5_000); // now it is given back
+        });
+        assertEquals(ExitCode.OK, code);
     }
 
     @Test

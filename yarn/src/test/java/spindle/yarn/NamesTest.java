@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.regex.Matcher;
+import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -18,15 +20,15 @@ class NamesTest {
     @CsvSource({"container_1700000000000_0001_02_000001,application_1700000000000_0001,2",
         "container_e07_1700000000000_12345_10_1000001,application_1700000000000_12345,10"})
     void a_container_tells_its_application_and_attempt(String id, String application, int attempt) throws Malformed {
-        ContainerName name = ContainerName.parse(id);
-        assertEquals(application, name.application);
-        assertEquals(attempt, name.attempt);
+        Matcher name = ApplicationMaster.containerName(id);
+        assertEquals(application, "application_" + name.group(1) + "_" + name.group(2));
+        assertEquals(attempt, Integer.parseInt(name.group(3)));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"", "container", "container_1_2_3", "x_1_2_3_4", "container_1_2_3_4_5_6", "container_e_1_2_3_4"})
     void other_ids_are_refused(String id) {
-        assertTrue(assertThrows(Malformed.class, () -> ContainerName.parse(id)).getMessage().contains("CONTAINER_ID"));
+        assertTrue(assertThrows(Malformed.class, () -> ApplicationMaster.containerName(id)).getMessage().contains("CONTAINER_ID"));
     }
 
     @ParameterizedTest
@@ -46,6 +48,18 @@ class NamesTest {
                 sizes.shortage(Arrays.asList(-5, 447), 448, 256, 1));
         assertEquals("only 2 of 3 executors of 256 MB find room on 1 node now: the others will wait",
                 sizes.shortage(Arrays.asList(960), 448, 200, 3));
+    }
+
+    @Test
+    void more_attempts_than_the_cluster_allows_are_said() {
+        Configuration conf = new Configuration(false);
+        assertNull(Submitter.attemptsCut(conf, 2));
+        assertEquals("yarn.attempts is 3, but the cluster allows 2 (yarn.resourcemanager.am.max-attempts): 2 is what counts",
+                Submitter.attemptsCut(conf, 3));
+        conf.setInt("yarn.resourcemanager.am.max-attempts", 4);
+        assertNull(Submitter.attemptsCut(conf, 4));
+        conf.setInt("yarn.resourcemanager.am.global.max-attempts", 3);
+        assertTrue(Submitter.attemptsCut(conf, 4).contains("allows 3 (yarn.resourcemanager.am.global.max-attempts)"));
     }
 
     @Test

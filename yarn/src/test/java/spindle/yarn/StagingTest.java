@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayInputStream;
 import java.io.File;
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,8 +111,8 @@ class StagingTest {
     void what_belongs_to_an_application_is_for_its_owner_only() throws Exception {
         org.apache.hadoop.fs.Path app = staging.appDir("application_1_0001");
         staging.makeAppDir(app);
-        Settings.Resource secret = staging.write(app, "secret", new byte[] {0, 1});
-        Settings.Resource copied = staging.copy(app, "a.txt", program);
+        Settings.Resource secret = staging.write(app, "secret", new ByteArrayInputStream(new byte[] {0, 1}));
+        Settings.Resource copied = staging.write(app, "a.txt", new FileInputStream(program));
         Path local = root.resolve("apps/application_1_0001");
         assertEquals("rwx------", permissions(local));
         assertEquals("rwx------", permissions(local.getParent()));
@@ -118,9 +120,7 @@ class StagingTest {
         assertEquals("rw-------", permissions(local.resolve("a.txt")));
         assertEquals("APPLICATION", secret.visibility);
         assertEquals(3, copied.size);
-        assertThrows(IOException.class, () -> staging.write(app, "secret", new byte[0]), "nothing is overwritten");
-        staging.discard(app);
-        assertFalse(Files.exists(local));
+        assertThrows(IOException.class, () -> staging.write(app, "secret", new ByteArrayInputStream(new byte[0])), "nothing is overwritten");
     }
 
     @Test
