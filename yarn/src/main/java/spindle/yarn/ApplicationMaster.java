@@ -16,7 +16,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.hadoop.yarn.api.protocolrecords.AllocateResponse;
 import org.apache.hadoop.yarn.api.protocolrecords.RegisterApplicationMasterResponse;
-import org.apache.hadoop.yarn.api.records.Container;
 import org.apache.hadoop.yarn.api.records.Resource;
 
 /**
@@ -103,7 +102,7 @@ final class ApplicationMaster {
                     () -> new YarnCluster(settings), clock);
             Runtime.getRuntime().addShutdownHook(new Thread(master::terminated, "terminated"));
             code = master.run();
-        } catch (Exception | LinkageError e) {
+        } catch (Throwable e) { // then threads that are left must not keep the process
             e.printStackTrace();
             Log.say("cannot go on: " + Log.cause(e));
         }
@@ -201,7 +200,8 @@ final class ApplicationMaster {
         }
     }
 
-    private void end(int code, String cause) {
+    /** Ends the attempt; the first to do so says why. */
+    void end(int code, String cause) {
         if (end == null) {
             Log.say(cause);
             end = code;
@@ -320,7 +320,7 @@ final class ApplicationMaster {
             Log.say("finish " + finish.status + ": " + finish.diagnostics);
             finishing = true;
             deadline_ms = clock.getAsLong() + UNREGISTER_MS;
-            heartbeat.finish(finish.status.equals("SUCCEEDED"), finish.diagnostics);
+            heartbeat.finish(finish);
         }
     }
 
@@ -342,7 +342,7 @@ final class ApplicationMaster {
 
     void registered(Cluster cluster, RegisterApplicationMasterResponse facts, int nodes) {
         this.cluster = cluster;
-        launcher = new Launcher(cluster, this);
+        launcher = new Launcher(cluster, plan, this);
         plan.registered(facts, nodes);
         last_answer_ms = clock.getAsLong();
         Resource max = facts.getMaximumResourceCapability();
@@ -364,17 +364,5 @@ final class ApplicationMaster {
         unregistered = true;
         deadline_ms = clock.getAsLong() + DRIVER_ENDS_MS;
         driver.closeStdin();
-    }
-
-    void rmRefuses(String cause) {
-        end(ExitCode.RM_REFUSED, "the ResourceManager: " + cause);
-    }
-
-    void launched(Container container) {
-        plan.launched(container);
-    }
-
-    void launchFailed(Container container, String cause) {
-        plan.launchFailed(container, cause);
     }
 }

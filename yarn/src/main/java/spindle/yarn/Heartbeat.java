@@ -2,6 +2,8 @@ package spindle.yarn;
 
 import java.io.IOException;
 import java.util.concurrent.Callable;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.yarn.api.protocolrecords.AllocateResponse;
 import org.apache.hadoop.yarn.api.protocolrecords.RegisterApplicationMasterResponse;
 import org.apache.hadoop.yarn.exceptions.YarnException;
@@ -17,17 +19,13 @@ final class Heartbeat extends Thread {
     private final long idle_ms;
     private final ApplicationMaster master;
 
-    private Cluster cluster;
+    /** Permits when something is not to wait for the time of the next heartbeat. */
+    private final Semaphore urgent = new Semaphore(0);
+    // What the deciding thread wants; null until it does.
+    private volatile String ready;
+    private volatile Protocol.Finish finish;
+    private volatile boolean asking;
     private volatile float progress;
-    // Guarded by this: what the deciding thread wants.
-    private boolean ready;
-    private String url = "";
-    private int port;
-    private boolean finishing;
-    private boolean succeeded;
-    private String diagnostics;
-    private boolean asking;
-    private boolean urgent;
 
     Heartbeat(Callable<Cluster> connect, String host, Settings settings, ApplicationMaster master) {
         super("heartbeat");
@@ -40,19 +38,16 @@ final class Heartbeat extends Thread {
     }
 
     /** The driver listens at this host:port; from now on the application may be registered. */
-    synchronized void ready(String http) {
-        url = "http://" + http;
-        port = Integer.parseInt(http.substring(http.lastIndexOf(':') + 1));
-        ready = true;
-        notifyAll();
+    void ready(String http) {
+        ready = http;
+        urgent.release();
     }
 
     /** The cluster is told this by the next heartbeat: at once when something is asked for or given back. */
-    synchronized void carry(Plan.Steps steps) {
+    void carry(Plan.Steps steps) {
         asking = steps.asking;
         if (!steps.asks.isEmpty() || !steps.releases.isEmpty()) {
-            urgent = true;
-            notifyAll();
+            urgent.release();
         }
     }
 
@@ -61,58 +56,47 @@ final class Heartbeat extends Thread {
     }
 
     /** Unregisters as the next thing. */
-    synchronized void finish(boolean succeeded, String diagnostics) {
-        this.succeeded = succeeded;
-        this.diagnostics = diagnostics;
-        finishing = true;
-        notifyAll();
+    void finish(Protocol.Finish finish) {
+        this.finish = finish;
+        urgent.release();
     }
 
     @Override
     public void run() {
         try {
-            cluster = connect.call();
-            awaitReady();
-            RegisterApplicationMasterResponse facts = retried("register", () -> cluster.register(host, port, url));
-            AllocateResponse first = beat();
+            Cluster cluster = connect.call();
+            while (ready == null && finish == null) {
+                urgent.acquire();
+            }
+            RegisterApplicationMasterResponse facts = retried("register", () -> register(cluster));
+            AllocateResponse first = beat(cluster);
             master.post(() -> master.registered(cluster, facts, first.getNumClusterNodes()));
-            while (awaitNextBeat()) {
-                AllocateResponse answer = beat();
-                master.post(() -> master.answered(answer));
+            while (finish == null) {
+                urgent.tryAcquire(asking ? asking_ms : idle_ms, TimeUnit.MILLISECONDS);
+                urgent.drainPermits(); // one heartbeat says it all
+                if (finish == null) {
+                    AllocateResponse answer = beat(cluster);
+                    master.post(() -> master.answered(answer));
+                }
             }
             retried("unregister", () -> {
-                cluster.unregister(succeeded, diagnostics);
+                cluster.unregister(finish.status.equals("SUCCEEDED"), finish.diagnostics);
                 return null;
             });
             Log.attempt("the application's directory stays behind", cluster::cleanUp);
             master.post(master::unregistered);
         } catch (Exception | LinkageError e) {
             e.printStackTrace();
-            master.post(() -> master.rmRefuses(Log.cause(e)));
+            master.post(() -> master.end(ExitCode.RM_REFUSED, "the ResourceManager: " + Log.cause(e)));
         }
     }
 
-    private synchronized void awaitReady() throws InterruptedException {
-        while (!ready && !finishing) {
-            wait();
-        }
+    private RegisterApplicationMasterResponse register(Cluster cluster) throws IOException, YarnException {
+        return ready == null ? cluster.register(host, 0, "") : cluster.register(host,
+                Integer.parseInt(ready.substring(ready.lastIndexOf(':') + 1)), "http://" + ready);
     }
 
-    /** False when it is time to unregister. */
-    private synchronized boolean awaitNextBeat() throws InterruptedException {
-        long until = now() + (asking ? asking_ms : idle_ms);
-        while (!finishing && !urgent) {
-            long left = until - now();
-            if (left <= 0) {
-                break;
-            }
-            wait(left);
-        }
-        urgent = false;
-        return !finishing;
-    }
-
-    private AllocateResponse beat() throws YarnException, InterruptedException {
+    private AllocateResponse beat(Cluster cluster) throws YarnException, InterruptedException {
         return retried("allocate", () -> cluster.allocate(progress));
     }
 
@@ -130,9 +114,5 @@ final class Heartbeat extends Thread {
                 Thread.sleep(idle_ms);
             }
         }
-    }
-
-    private static long now() {
-        return System.nanoTime() / 1_000_000;
     }
 }

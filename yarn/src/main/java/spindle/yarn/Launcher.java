@@ -14,18 +14,17 @@ final class Launcher {
     private static final int THREADS = 16;
 
     private final Cluster cluster;
+    private final Plan plan;
     private final ApplicationMaster master;
     private final ThreadPoolExecutor pool;
 
-    Launcher(Cluster cluster, ApplicationMaster master) {
+    /** The plan is told of launches, by the thread that it belongs to. */
+    Launcher(Cluster cluster, Plan plan, ApplicationMaster master) {
         this.cluster = cluster;
+        this.plan = plan;
         this.master = master;
         // Not bounded here: the plan has at most as many launches and stops open as there are slots.
-        pool = new ThreadPoolExecutor(THREADS, THREADS, 30, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
-            Thread thread = new Thread(work, "launcher");
-            thread.setDaemon(true);
-            return thread;
-        });
+        pool = new ThreadPoolExecutor(THREADS, THREADS, 30, TimeUnit.SECONDS, new LinkedBlockingQueue<>());
         pool.allowCoreThreadTimeOut(true);
     }
 
@@ -33,12 +32,12 @@ final class Launcher {
         pool.execute(() -> {
             try {
                 cluster.launch(container, argv);
-                master.post(() -> master.launched(container));
+                master.post(() -> plan.launched(container));
             } catch (Exception | LinkageError e) {
                 String host = container.getNodeId().getHost();
                 Log.say("launch of " + container.getId() + " on " + host + ": " + e);
                 String cause = "could not be started on " + host + ": " + Log.cause(e);
-                master.post(() -> master.launchFailed(container, cause));
+                master.post(() -> plan.launchFailed(container, cause));
             }
         });
     }

@@ -2,6 +2,7 @@ package spindle.yarn;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -10,12 +11,12 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.apache.hadoop.yarn.api.protocolrecords.AllocateResponse;
 import org.apache.hadoop.yarn.api.protocolrecords.RegisterApplicationMasterResponse;
 import org.apache.hadoop.yarn.api.records.Container;
 import org.apache.hadoop.yarn.api.records.ContainerId;
 import org.apache.hadoop.yarn.api.records.ContainerStatus;
-import org.apache.hadoop.yarn.api.records.NodeReport;
 import org.apache.hadoop.yarn.api.records.Priority;
 import org.apache.hadoop.yarn.api.records.Resource;
 import org.apache.hadoop.yarn.client.api.AMRMClient.ContainerRequest;
@@ -34,6 +35,9 @@ final class Plan {
      * that is why it is to be stopped: given back at once, it would have ended because it was given back.
      */
     private static final long RELEASE_AFTER_MS = 5_000;
+
+    /** Ends that are others than the one asked for; how a process ends that is told to says nothing. */
+    private static final Set<ExitClass> TELLING = EnumSet.of(ExitClass.MEMORY, ExitClass.PREEMPTED, ExitClass.DISK);
 
     /** What is to be done now. */
     static final class Steps {
@@ -146,12 +150,8 @@ final class Plan {
 
     /** Takes the news of one heartbeat. */
     void answer(AllocateResponse answer, long now) {
-        List<String> lost = new ArrayList<>();
-        for (NodeReport node : answer.getUpdatedNodes()) {
-            if (node.getNodeState().isUnusable()) {
-                lost.add(node.getNodeId().getHost());
-            }
-        }
+        List<String> lost = answer.getUpdatedNodes().stream().filter(node -> node.getNodeState().isUnusable())
+                .map(node -> node.getNodeId().getHost()).collect(Collectors.toList());
         if (answer.getNumClusterNodes() != nodes || !lost.isEmpty()) {
             nodes = answer.getNumClusterNodes();
             steps.lines.add(Protocol.line("nodes", "usable", nodes, "lost", lost));
@@ -290,14 +290,9 @@ final class Plan {
         Entry entry = held.get(status.getContainerId());
         if (entry != null) {
             ExitClass why = ExitClass.of(status.getExitStatus());
-            end(entry, entry.stopping && !tells(why) ? ExitClass.STOPPED : why, status.getExitStatus(),
+            end(entry, entry.stopping && !TELLING.contains(why) ? ExitClass.STOPPED : why, status.getExitStatus(),
                     status.getDiagnostics());
         }
-    }
-
-    /** Whether an end is another than the one that was asked for: how a process ends that is told to says nothing. */
-    private static boolean tells(ExitClass why) {
-        return why == ExitClass.MEMORY || why == ExitClass.PREEMPTED || why == ExitClass.DISK;
     }
 
     /** The one line that tells the end of a generation. */
@@ -341,13 +336,7 @@ final class Plan {
     }
 
     private Set<String> fullHosts() {
-        Set<String> hosts = new TreeSet<>();
-        for (String host : placed.keySet()) {
-            if (isFull(host)) {
-                hosts.add(host);
-            }
-        }
-        return hosts;
+        return placed.keySet().stream().filter(this::isFull).collect(Collectors.toCollection(TreeSet::new));
     }
 
     private boolean isFull(String host) {

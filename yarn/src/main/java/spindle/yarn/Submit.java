@@ -13,9 +13,9 @@ import java.io.UnsupportedEncodingException;
 final class Submit {
     private Submit() {}
 
-    public static void main(String[] args) {
+    public static void main(String[] args) throws UnsupportedEncodingException {
         long began_ns = System.nanoTime();
-        PrintStream out = utf8(FileDescriptor.out);
+        PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, "UTF-8");
         System.setOut(System.err); // whatever a library prints
         int code;
         try {
@@ -35,21 +35,13 @@ final class Submit {
             out.println("{\"type\":\"refused\",\"kind\":\"usage\",\"text\":\"no class " + Log.cause(e).replace('/', '.')
                     + ": the classpath has not all of Hadoop; is HADOOP_HOME right?\"}");
             code = 2;
-        } catch (Exception | LinkageError e) {
+        } catch (Throwable e) { // then threads that are left must not keep the process
             e.printStackTrace();
             code = refuse(out, false, Log.cause(e));
         }
         out.flush();
         System.err.flush();
         Runtime.getRuntime().halt(code);
-    }
-
-    private static PrintStream utf8(FileDescriptor descriptor) {
-        try {
-            return new PrintStream(new FileOutputStream(descriptor), true, "UTF-8");
-        } catch (UnsupportedEncodingException e) {
-            throw new IllegalStateException(e); // every JVM has it
-        }
     }
 
     private static int refuse(PrintStream out, boolean usage, String text) {

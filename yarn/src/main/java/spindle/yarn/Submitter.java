@@ -14,18 +14,21 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.hadoop.yarn.api.ApplicationConstants;
 import org.apache.hadoop.yarn.api.records.ApplicationId;
+import org.apache.hadoop.yarn.api.records.ApplicationReport;
 import org.apache.hadoop.yarn.api.records.ApplicationSubmissionContext;
 import org.apache.hadoop.yarn.api.records.ContainerLaunchContext;
 import org.apache.hadoop.yarn.api.records.LogAggregationContext;
@@ -64,11 +67,7 @@ final class Submitter {
     private final Configuration conf = Hadoop.configuration();
     private final Sizes sizes = Sizes.of(conf);
     /** Three of its tasks wait for others: there must be room for them. */
-    private final ExecutorService background = Executors.newFixedThreadPool(8, work -> {
-        Thread thread = new Thread(work, "staging");
-        thread.setDaemon(true);
-        return thread;
-    });
+    private final ExecutorService background = Executors.newFixedThreadPool(8);
     private Future<Staging> staging;
     private Future<Staging.Kept> binary;
     private Future<Staging.Kept> jar;
@@ -147,16 +146,12 @@ final class Submitter {
         return result(staging).appDir(id.toString());
     }
 
-    private static Sweep.Life life(YarnClient yarn, String application) throws IOException {
+    private static Sweep.Life life(YarnClient yarn, String application) throws IOException, YarnException {
         try {
-            String[] parts = application.split("_");
-            ApplicationId id = ApplicationId.newInstance(Long.parseLong(parts[1]), Integer.parseInt(parts[2]));
-            boolean ended = ENDED.contains(yarn.getApplicationReport(id).getYarnApplicationState());
-            return ended ? Sweep.Life.ENDED : Sweep.Life.LIVE;
+            ApplicationReport report = yarn.getApplicationReport(ApplicationId.fromString(application));
+            return ENDED.contains(report.getYarnApplicationState()) ? Sweep.Life.ENDED : Sweep.Life.LIVE;
         } catch (ApplicationNotFoundException e) {
             return Sweep.Life.UNKNOWN;
-        } catch (YarnException | ArrayIndexOutOfBoundsException | NumberFormatException e) {
-            throw new IOException(application + ": " + Log.cause(e), e);
         }
     }
 
@@ -204,12 +199,6 @@ final class Submitter {
         List<Settings.Resource> executors = results(for_executors);
         List<Settings.Resource> all = results(for_driver);
         executors.add(result(binary).resource);
-        List<String> needed = new ArrayList<>();
-        for (Path folder : Arrays.asList(dir, result(binary).dir, result(jar).dir)) {
-            if (folder != null) {
-                needed.add(folder.toString());
-            }
-        }
         Settings settings = new Settings();
         settings.v = Protocol.VERSION;
         settings.user = user;
@@ -217,7 +206,8 @@ final class Submitter {
         settings.binary_sha256 = result(binary).sha256;
         settings.driver_args = wanted.driver_args;
         settings.resources = executors;
-        settings.needed = needed;
+        settings.needed = Stream.of(dir, result(binary).dir, result(jar).dir).filter(Objects::nonNull).map(Path::toString)
+                .collect(Collectors.toList());
         settings.driver_memory_mb = sizes.rounded(wanted.am.memory_mb);
         settings.executor_memory_mb = sizes.rounded(wanted.executor.memory_mb);
         all.addAll(executors);

@@ -3,11 +3,14 @@ package spindle.yarn;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.yarn.exceptions.YarnException;
 
 /**
  * Removes from a {@link Staging} what no application needs any more: folders of applications that were killed, whose
@@ -30,7 +33,7 @@ final class Sweep {
 
     /** Who knows. */
     interface Lives {
-        Life of(String application) throws IOException;
+        Life of(String application) throws IOException, YarnException;
     }
 
     private final Staging staging;
@@ -42,12 +45,9 @@ final class Sweep {
     }
 
     /** Sweeps, the oldest first; {@code used} are contents that stay in any case. */
-    void run(Lives lives, Set<String> used) throws IOException {
-        int asked = 0;
-        for (FileStatus app : list("apps")) {
-            if (++asked > APPS_MAX) {
-                break;
-            }
+    void run(Lives lives, Set<String> used) throws IOException, YarnException {
+        List<FileStatus> apps = list("apps");
+        for (FileStatus app : apps.subList(0, Math.min(apps.size(), APPS_MAX))) {
             Life life = lives.of(app.getPath().getName());
             if (life == Life.ENDED || life == Life.UNKNOWN && untouched(app, UNKNOWN_KEPT_MS)) {
                 remove(app);
@@ -66,13 +66,13 @@ final class Sweep {
         return now_ms - folder.getModificationTime() >= ms;
     }
 
-    private FileStatus[] list(String kind) throws IOException {
+    private List<FileStatus> list(String kind) throws IOException {
         try {
             FileStatus[] found = staging.fs.listStatus(new Path(staging.root, kind));
             Arrays.sort(found, Comparator.comparingLong(FileStatus::getModificationTime));
-            return found;
+            return Arrays.asList(found);
         } catch (FileNotFoundException e) {
-            return new FileStatus[0];
+            return Collections.emptyList();
         }
     }
 

@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.yarn.exceptions.YarnException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -170,7 +171,7 @@ class StagingTest {
         sweep(System.currentTimeMillis());
     }
 
-    private void sweep(long now) throws IOException {
+    private void sweep(long now) throws IOException, YarnException {
         Sweep.Lives lives = app -> app.startsWith("live") ? Sweep.Life.LIVE
                 : app.startsWith("ended") ? Sweep.Life.ENDED : Sweep.Life.UNKNOWN;
         new Sweep(staging, now).run(lives, Collections.singleton("used"));
