@@ -154,14 +154,16 @@ final class ApplicationMaster {
         last_needed_ms = started_ms;
         send(Protocol.line("hello", "v", Protocol.VERSION, "app", application, "app_dir", settings.app_dir,
                 "attempt", attempt, "container", container, "host", variable("NM_HOST"), "log_dir", log_dir,
-                "user", settings.user, "proxy_base", "/proxy/" + application, "container_memory_mb", settings.driver_memory_mb));
+                "user", settings.user, "proxy_base", "/proxy/" + application,
+                "container_memory_mb", settings.driver_memory_mb));
         heartbeat.start();
     }
 
     /** By hand: Hadoop's own parser would load its configuration before the driver is started. */
     static Matcher containerName(String id) throws Malformed {
         Matcher match = CONTAINER_NAME.matcher(id);
-        Malformed.unless(match.matches(), "CONTAINER_ID is \"" + id + "\", which is no container's id: run this on YARN");
+        Malformed.unless(match.matches(),
+                "CONTAINER_ID is \"" + id + "\", which is no container's id: run this on YARN");
         return match;
     }
 

@@ -23,7 +23,8 @@ import org.apache.hadoop.yarn.client.api.AMRMClient.ContainerRequest;
 
 /**
  * Decides how what runs becomes what the driver wants: what to ask for, take, give back, launch and stop, and what
- * to tell the driver. Pure: time and Hadoop's records come in, {@link Steps} come out; the {@link ApplicationMaster} takes them.
+ * to tell the driver. Pure: time and Hadoop's records come in, {@link Steps} come out; the {@link ApplicationMaster}
+ * takes them.
  *
  * <p>Containers are spread: a host takes at most its share of the slots. Hosts that are full are blacklisted while
  * something is asked for; when nothing was given for a while because of that, the share is doubled.

@@ -18,7 +18,9 @@ final class Protocol {
     static final int LINE_MAX = 4 << 20;
     private static final int DIAGNOSTICS_MAX = 4096;
 
-    /** What every line of the driver has. */
+    // The driver's lines, field by field; its target is a class of its own.
+
+    /** What every line has. */
     static final class Line {
         String type;
     }
@@ -58,7 +60,8 @@ final class Protocol {
         for (int i = 0; i < namesAndValues.length; i += 2) {
             Object value = namesAndValues[i + 1];
             // Gson looks into the class of a list, which most of the JDK's do not allow.
-            line.put((String) namesAndValues[i], value instanceof Collection ? new ArrayList<>((Collection<?>) value) : value);
+            Object written = value instanceof Collection ? new ArrayList<>((Collection<?>) value) : value;
+            line.put((String) namesAndValues[i], written);
         }
         return Json.write(line);
     }

@@ -206,8 +206,8 @@ final class Submitter {
         settings.binary_sha256 = result(binary).sha256;
         settings.driver_args = wanted.driver_args;
         settings.resources = executors;
-        settings.needed = Stream.of(dir, result(binary).dir, result(jar).dir).filter(Objects::nonNull).map(Path::toString)
-                .collect(Collectors.toList());
+        settings.needed = Stream.of(dir, result(binary).dir, result(jar).dir).filter(Objects::nonNull)
+                .map(Path::toString).collect(Collectors.toList());
         settings.driver_memory_mb = sizes.rounded(wanted.am.memory_mb);
         settings.executor_memory_mb = sizes.rounded(wanted.executor.memory_mb);
         all.addAll(executors);
@@ -278,8 +278,8 @@ final class Submitter {
         String global = "yarn.resourcemanager.am.global.max-attempts";
         String setting = conf.get(global, "").isEmpty() ? YarnConfiguration.RM_AM_MAX_ATTEMPTS : global;
         int max = conf.getInt(setting, YarnConfiguration.DEFAULT_RM_AM_MAX_ATTEMPTS);
-        return attempts <= max ? null : "yarn.attempts is " + attempts + ", but the cluster allows " + max + " (" + setting
-                + "): " + max + " is what counts";
+        return attempts <= max ? null : "yarn.attempts is " + attempts + ", but the cluster allows " + max + " ("
+                + setting + "): " + max + " is what counts";
     }
 
     private void checkMemory(String whose, String setting, int asked_mb, Resource max) throws Refused {
