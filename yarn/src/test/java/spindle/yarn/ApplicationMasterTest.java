@@ -47,6 +47,7 @@ class ApplicationMasterTest {
     private final FakeCluster cluster = new FakeCluster();
     private final AtomicLong clock = new AtomicLong(5_000_000);
     private volatile ApplicationMaster master;
+    private long beat_asking_ms = 10;
     private long beat_idle_ms = 10;
 
     @BeforeEach
@@ -98,10 +99,21 @@ class ApplicationMasterTest {
 
     @Test
     void what_is_wanted_does_not_wait_for_the_next_heartbeat() throws Exception {
-        beat_idle_ms = 3_600_000;
+        beat_asking_ms = beat_idle_ms = 3_600_000;
         int code = run(READY + target(1, "0.1") + "expect started\n" + target(2) + "expect exited\n" + FINISH, () -> {
             awaitCall("stop c2");
             pass(5_000); // now it is given back
+        });
+        assertEquals(ExitCode.OK, code);
+    }
+
+    @Test
+    void while_something_is_asked_for_heartbeats_come_sooner() throws Exception {
+        beat_idle_ms = 3_600_000;
+        cluster.full = true;
+        int code = run(READY + target(1, "0.1") + "expect granted\n" + FINISH, () -> {
+            awaitCall("full");
+            cluster.full = false;
         });
         assertEquals(ExitCode.OK, code);
     }
@@ -307,7 +319,7 @@ class ApplicationMasterTest {
         settings.driver_args = Collections.singletonList("--more");
         settings.driver_memory_mb = 448;
         settings.executor_memory_mb = 256;
-        settings.beat_asking_ms = 10;
+        settings.beat_asking_ms = beat_asking_ms;
         settings.beat_idle_ms = beat_idle_ms;
         Map<String, String> env = new HashMap<>();
         env.put("CONTAINER_ID", "container_e01_17_0001_02_000001");

@@ -33,6 +33,8 @@ final class FakeCluster implements Cluster {
     /** When not null, the heartbeat fails with it. */
     volatile Exception rm_fails;
     volatile boolean nodes_fail;
+    /** Whether there is no room for what is asked for. */
+    volatile boolean full;
 
     /** The container of this number, c5 for 5, for an ask of this priority. */
     static Container container(int number, int priority, String host) {
@@ -85,7 +87,10 @@ final class FakeCluster implements Cluster {
     public synchronized AllocateResponse allocate(float progress) throws IOException, YarnException {
         fail();
         List<Container> granted = new ArrayList<>();
-        for (ContainerRequest ask : new ArrayList<>(open)) {
+        if (full && !open.isEmpty()) {
+            calls.add("full");
+        }
+        for (ContainerRequest ask : full ? new ArrayList<ContainerRequest>() : new ArrayList<>(open)) {
             String host = "h" + (containers % 2 + 1);
             Container container = container(++containers, ask.getPriority().getPriority(), host);
             if (!passed_over.contains(host)) {

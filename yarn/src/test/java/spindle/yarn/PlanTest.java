@@ -5,6 +5,7 @@ import static java.util.Collections.emptyList;
 import static java.util.stream.Collectors.toList;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonElement;
@@ -469,6 +470,20 @@ class PlanTest {
         slot.cores = 64;
         target(1, slot);
         assertEquals(4, take().asks.get(0).getCapability().getVirtualCores());
+    }
+
+    @Test
+    void the_label_is_asked_for_and_none_when_it_is_empty() {
+        Target target = new Target();
+        target.rev = 1;
+        target.slots = asList(slot(0, 1));
+        plan.target(target, now);
+        assertNull(take().asks.get(0).getNodeLabelExpression());
+        target.rev = 2;
+        target.label = "gpu";
+        target.slots = asList(slot(0, 2));
+        plan.target(target, now);
+        assertEquals("gpu", take().asks.get(0).getNodeLabelExpression());
     }
 
     @Test
