@@ -42,6 +42,7 @@ class StagingTest {
     void prepare() throws IOException {
         Configuration conf = new Configuration(false);
         conf.set("fs.file.impl", "org.apache.hadoop.fs.LocalFileSystem");
+        conf.set("fs.permissions.umask-mode", "077"); // nodes must be able to read what all share
         root = dir.resolve("staging");
         staging = new Staging("file://" + root, conf);
         program = Files.write(dir.resolve("program"), "foo".getBytes(UTF_8)).toFile();
@@ -54,6 +55,7 @@ class StagingTest {
         Path kept = root.resolve("bin/" + SHA + "/spindle");
         assertEquals("foo", new String(Files.readAllBytes(kept), UTF_8));
         assertEquals("rwxr-xr-x", permissions(kept));
+        assertEquals("rwxr-xr-x", permissions(kept.getParent()));
         assertEquals(Collections.singletonList("spindle"), names(kept.getParent()), "nothing unfinished stays");
         assertEquals("file:" + kept, first.resource.url);
         assertEquals(3, first.resource.size);
