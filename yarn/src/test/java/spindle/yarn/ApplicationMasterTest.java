@@ -246,6 +246,7 @@ class ApplicationMasterTest {
     void what_is_not_of_the_protocol_ends_the_attempt() throws Exception {
         for (String said : Arrays.asList("say garbage", "say '[]'", "say '{\"type\":{}}'", "say '{\"slots\":[]}'", "say '{\"type\":\"pong\"} x'", "head -c 400000 /dev/zero | tr '\\0' '['; echo",
                 "head -c 150000 /dev/zero | tr '\\0' '['; echo",
+                "printf '{\"type\":\"pong\",\"x\":[0'; yes ,0 | head -n 250000 | tr -d '\\n'; echo ']}'",
                 "printf '\\xff\\n'", "say '{\"type\":\"ready\"}'", "say '{\"type\":\"ready\",\"http\":\"nm1\"}'",
                 "say '{\"type\":\"finish\",\"status\":\"MAYBE\"}'", "say '{\"type\":\"progress\"}'", "say '{\"type\":\"finish\"}'",
                 "say '{\"type\":\"progress\",\"value\":\"x\"}'",

@@ -64,10 +64,11 @@ class JsonTest {
         for (char c = 0; c < 0x2100; c++) {
             all.append(c);
         }
-        String line = Protocol.line("x", "text", all.toString(), "none", null, "list", Arrays.asList(1, 2), "n", Long.MAX_VALUE);
+        String line = Protocol.line("x", "text", all.toString(), "none", null, "list", Arrays.asList(1, 2),
+                "empty", Collections.emptyList(), "n", Long.MAX_VALUE);
         assertTrue(line.chars().noneMatch(c -> c < ' '), "no line break, no control character");
         assertTrue(line.startsWith("{\"type\":\"x\",\"text\":\""), line);
-        assertTrue(line.endsWith(",\"none\":null,\"list\":[1,2],\"n\":9223372036854775807}"), line);
+        assertTrue(line.endsWith(",\"none\":null,\"list\":[1,2],\"empty\":[],\"n\":9223372036854775807}"), line);
         assertTrue(line.contains("<=>"), "no escapes for HTML");
         assertEquals(all.toString(), Json.read(Text.class, line, "line").text);
     }
