@@ -8,6 +8,7 @@ pub mod clock;
 pub mod random;
 pub mod exit;
 pub mod logging;
+pub mod hadoop;
 pub mod count;
 pub mod store;
 pub mod config;

@@ -5,10 +5,12 @@
 //! is used for nothing but replacing a closed file by a rename.
 
 mod classify;
+mod namenodes;
 
+use hdfs_native::HdfsError;
 use hdfs_native::client::FileStatus;
-use hdfs_native::file::FileWriter;
-use hdfs_native::{Client, ClientBuilder, WriteOptions};
+use hdfs_native::file::{FileReader, FileWriter};
+use hdfs_native::{Client, WriteOptions};
 use tokio::runtime::Handle;
 use tokio_util::bytes::Bytes;
 
@@ -18,22 +20,15 @@ use super::address::Address;
 use super::backend::Entry;
 use super::error::{Failure, Kind};
 use classify::{failure, of_writer};
+use namenodes::NameNodes;
 
 /// Directories are for the owner and his group, as YARN makes those of an application.
 const DIRECTORY_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
 
-/// `hdfs-native`'s own retries, short: a NameNode that refuses connections costs it three minutes by default, and
-/// whoever calls has patience of its own.
-const FAILOVER: [(&str, &str); 3] = [
-    ("dfs.client.failover.max.attempts", "4"),
-    ("dfs.client.failover.sleep.base.millis", "100"),
-    ("dfs.client.failover.sleep.max.millis", "1000"),
-];
-
 #[derive(Debug)]
 pub(super) struct Hdfs {
-    client: Client,
+    namenodes: NameNodes,
     address: Address,
 }
 
@@ -58,19 +53,19 @@ impl std::fmt::Debug for HdfsLog {
 
 impl Hdfs {
     pub(super) fn open(address: &Address, io: Handle) -> Result<Self, Failure> {
-        let mut builder = ClientBuilder::new().with_config(FAILOVER).with_io_runtime(io);
-        if !address.authority.is_empty() {
-            builder = builder.with_url(format!("{}://{}", address.scheme.word(), address.authority));
-        }
-        let client = builder.build().map_err(|error| {
+        let named = !address.authority.is_empty();
+        let url = named.then(|| format!("{}://{}", address.scheme.word(), address.authority));
+        let namenodes = NameNodes::new(url, io).map_err(|error| {
             let reason = failure(error).reason;
             Failure::invalid(format!("{reason}; name its host and port, or set HADOOP_CONF_DIR"))
         })?;
-        Ok(Self { client, address: address.clone() })
+        Ok(Self { namenodes, address: address.clone() })
     }
 
     pub(super) async fn make_dir(&self, path: &str, parents: bool) -> Result<(), Failure> {
-        self.client.mkdirs(&self.path(path), DIRECTORY_MODE, parents).await.map_err(failure)
+        let path = self.path(path);
+        let made = |client: Client| async move { client.mkdirs(&path, DIRECTORY_MODE, parents).await };
+        self.namenodes.ask(made).await.map_err(failure)
     }
 
     pub(super) async fn create(&self, path: &str, pieces: Pieces, copies: Copies) -> Result<u64, Failure> {
@@ -86,47 +81,51 @@ impl Hdfs {
     }
 
     pub(super) async fn rename(&self, from: &str, to: &str, replace: bool) -> Result<(), Failure> {
-        self.client.rename(&self.path(from), &self.path(to), replace).await.map_err(failure)
+        let (from, to) = (self.path(from), self.path(to));
+        let renamed = |client: Client| async move { client.rename(&from, &to, replace).await };
+        self.namenodes.ask(renamed).await.map_err(failure)
     }
 
     pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
-        match self.client.delete(&self.path(path), true).await.map(|_| ()).map_err(failure) {
+        let path = self.path(path);
+        let deleted = |client: Client| async move { client.delete(&path, true).await };
+        match self.namenodes.ask(deleted).await.map(|_| ()).map_err(failure) {
             Err(failure) if failure.kind == Kind::Gone => Ok(()),
             deleted => deleted,
         }
     }
 
     pub(super) async fn recover(&self, path: &str) -> Result<bool, Failure> {
-        self.client.recover_lease(&self.path(path)).await.map_err(failure)
+        let path = self.path(path);
+        let begun = |client: Client| async move { client.recover_lease(&path).await };
+        self.namenodes.ask(begun).await.map_err(failure)
     }
 
     pub(super) async fn open_log(&self, path: &str, copies: Copies) -> Result<HdfsLog, Failure> {
         let options = WriteOptions::default().permission(FILE_MODE).overwrite(false).create_parent(false);
         let path = self.path(path);
-        let writer = self.client.create(&path, options).await.map_err(failure)?;
-        let raise = match copies {
-            Copies::Usual => None,
-            Copies::One => self.make_thin(path).await?,
+        let opened = |client: Client| async move {
+            let writer = client.create(&path, options).await?;
+            let raise = match copies {
+                Copies::Usual => None,
+                Copies::One => make_thin(client, path).await?,
+            };
+            Ok(HdfsLog { writer, raise })
         };
-        Ok(HdfsLog { writer, raise })
-    }
-
-    /// Lets a new file's blocks have one copy. How many it should have only the NameNode's defaults tell, and those
-    /// only by a file made with them.
-    async fn make_thin(&self, path: String) -> Result<Option<Raise>, Failure> {
-        let usual = self.client.get_file_info(&path).await.map_err(failure)?.replication;
-        let Some(copies) = usual.filter(|copies| *copies > 1) else { return Ok(None) };
-        self.client.set_replication(&path, 1).await.map_err(failure)?;
-        Ok(Some(Raise { client: self.client.clone(), path, copies }))
+        self.namenodes.ask(opened).await.map_err(failure)
     }
 
     pub(super) async fn list(&self, path: &str) -> Result<Vec<Entry>, Failure> {
-        let found = self.client.list_status(&self.path(path), false).await.map_err(failure)?;
+        let path = self.path(path);
+        let listed = |client: Client| async move { client.list_status(&path, false).await };
+        let found = self.namenodes.ask(listed).await.map_err(failure)?;
         Ok(found.iter().map(shown).collect())
     }
 
     pub(super) async fn look(&self, path: &str) -> Result<Option<Entry>, Failure> {
-        match self.client.get_file_info(&self.path(path)).await.map_err(failure) {
+        let path = self.path(path);
+        let looked = |client: Client| async move { client.get_file_info(&path).await };
+        match self.namenodes.ask(looked).await.map_err(failure) {
             Ok(found) => Ok(Some(shown(&found))),
             Err(failure) if failure.kind == Kind::Gone => Ok(None),
             Err(failure) => Err(failure),
@@ -134,7 +133,7 @@ impl Hdfs {
     }
 
     pub(super) async fn read(&self, path: &str, from: u64, length: u64) -> Result<Bytes, Failure> {
-        let reader = self.client.read(&self.path(path)).await.map_err(failure)?;
+        let reader = self.reader(path).await?;
         // Beyond its end the reader would panic.
         if (reader.file_length() as u64) < from + length {
             return Err(Failure::unavailable("it became shorter while it was read"));
@@ -144,13 +143,29 @@ impl Hdfs {
     }
 
     pub(super) async fn readable(&self, path: &str) -> Result<u64, Failure> {
-        let reader = self.client.read(&self.path(path)).await.map_err(failure)?;
+        let reader = self.reader(path).await?;
         Ok(reader.file_length() as u64)
+    }
+
+    /// Only NameNodes are asked for where the blocks are.
+    async fn reader(&self, path: &str) -> Result<FileReader, Failure> {
+        let path = self.path(path);
+        let located = |client: Client| async move { client.read(&path).await };
+        self.namenodes.ask(located).await.map_err(failure)
     }
 
     fn path(&self, path: &str) -> String {
         self.address.absolute(path)
     }
+}
+
+/// Lets a new file's blocks have one copy. How many it should have only the NameNode's defaults tell, and those only by
+/// a file made with them.
+async fn make_thin(client: Client, path: String) -> Result<Option<Raise>, HdfsError> {
+    let usual = client.get_file_info(&path).await?.replication;
+    let Some(copies) = usual.filter(|copies| *copies > 1) else { return Ok(None) };
+    client.set_replication(&path, 1).await?;
+    Ok(Some(Raise { client, path, copies }))
 }
 
 impl HdfsLog {

@@ -1,16 +1,14 @@
 //! Hadoop's settings, as far as a client needs them: where the ResourceManager's web address is.
 //!
-//! Files and names: hadoop.apache.org, core-default.xml and yarn-default.xml. `${name}` within a value is another
-//! setting, as `Configuration.substituteVars` has it.
+//! Files and names: hadoop.apache.org, core-default.xml and yarn-default.xml.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How deep values may refer to each other; Hadoop's own bound (`Configuration.MAX_SUBST`).
-const SUBSTITUTIONS_MAX: usize = 20;
+use crate::hadoop::Settings;
+
 const WEB_PORT: &str = "8088";
 const WEB_PORT_TLS: &str = "8090";
 
@@ -51,7 +49,7 @@ pub enum ConfError {
 #[derive(Debug, Clone)]
 pub struct HadoopConf {
     dir: PathBuf,
-    values: BTreeMap<String, String>,
+    settings: Settings,
 }
 
 impl HadoopConf {
@@ -69,40 +67,33 @@ impl HadoopConf {
 
     /// The settings in `dir`.
     pub fn read(dir: &Path) -> Result<Self, ConfError> {
-        let mut values = BTreeMap::new();
+        let mut settings = Settings::default();
         for (file, needed) in [("core-site.xml", false), ("yarn-site.xml", true)] {
             let path = dir.join(file);
             match fs::read_to_string(&path) {
-                Ok(text) => properties(&text, &mut values).map_err(|why| ConfError::NotXml { path, why })?,
+                Ok(text) => settings.add(&text).map_err(|why| ConfError::NotXml { path, why })?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !needed => {}
                 Err(source) => return Err(ConfError::Read { path, source }),
             }
         }
-        Ok(Self { dir: dir.to_owned(), values })
+        Ok(Self { dir: dir.to_owned(), settings })
     }
 
     /// A setting, with what it refers to filled in.
     pub fn get(&self, name: &str) -> Option<String> {
-        let mut value = self.values.get(name)?.clone();
-        for _ in 0..SUBSTITUTIONS_MAX {
-            let Some((before, rest)) = value.split_once("${") else { break };
-            let Some((inner, after)) = rest.split_once('}') else { break };
-            let filled = self.values.get(inner)?;
-            value = format!("{before}{filled}{after}");
-        }
-        Some(value)
+        self.settings.get(name)
     }
 
     /// The web addresses of the ResourceManagers, `http://host:port`: several when they stand in for each other.
     pub fn resource_managers(&self) -> Result<Vec<String>, ConfError> {
         let tls = self.get("yarn.http.policy").is_some_and(|policy| policy == "HTTPS_ONLY");
         let ids = match self.get("yarn.resourcemanager.ha.enabled").as_deref() {
-            Some("true") => self.get("yarn.resourcemanager.ha.rm-ids").unwrap_or_default(),
-            _ => String::new(),
+            Some("true") => self.settings.list("yarn.resourcemanager.ha.rm-ids"),
+            _ => Vec::new(),
         };
-        let suffixes: Vec<String> = match ids.trim() {
-            "" => vec![String::new()],
-            ids => ids.split(',').map(|id| format!(".{}", id.trim())).collect(),
+        let suffixes: Vec<String> = match ids.is_empty() {
+            true => vec![String::new()],
+            false => ids.iter().map(|id| format!(".{id}")).collect(),
         };
         let addresses: Vec<String> = suffixes.iter().filter_map(|suffix| self.web(suffix, tls)).collect();
         if addresses.is_empty() {
@@ -123,23 +114,6 @@ impl HadoopConf {
         });
         address.map(|address| format!("{scheme}://{address}"))
     }
-}
-
-/// Adds the properties of one file; a later one of the same name wins.
-fn properties(text: &str, values: &mut BTreeMap<String, String>) -> Result<(), String> {
-    let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
-    let document =
-        roxmltree::Document::parse_with_options(text, options).map_err(|error| error.to_string())?;
-    for property in document.root_element().children().filter(|node| node.has_tag_name("property")) {
-        let child = |name: &str| {
-            let found = property.children().find(|node| node.has_tag_name(name));
-            found.and_then(|node| node.text()).map(|text| text.trim().to_owned())
-        };
-        if let Some(name) = child("name") {
-            values.insert(name, child("value").unwrap_or_default());
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -198,12 +172,5 @@ mod tests {
         fs::write(dir.path().join("yarn-site.xml"), "<configuration>").unwrap();
         let error = HadoopConf::read(dir.path()).unwrap_err().to_string();
         assert!(error.contains("yarn-site.xml: "), "{error}");
-    }
-
-    #[test]
-    fn settings_that_refer_to_each_other_in_a_circle_end() {
-        let circle = conf(&(property("a", "${yarn.b}x") + &property("b", "${yarn.a}")));
-        assert!(circle.get("yarn.a").is_some_and(|value| value.contains("${yarn.")));
-        assert_eq!(conf(&property("a", "${user.name}")).get("yarn.a"), None);
     }
 }
