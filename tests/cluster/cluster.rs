@@ -24,10 +24,19 @@ pub(crate) async fn alone() -> RwLockWriteGuard<'static, ()> {
 
 /// Causes or mends a fault, as in `scripts/cluster node 1 stop`.
 pub(crate) fn fault(words: &str) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/cluster");
-    let output = Command::new(script).args(words.split(' ')).output().unwrap();
+    let output = run(words);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "scripts/cluster {words}: {told}");
+}
+
+/// What `scripts/cluster` prints, as in `scripts/cluster status hdfs`.
+pub(crate) fn told(words: &str) -> String {
+    String::from_utf8(run(words).stdout).unwrap()
+}
+
+fn run(words: &str) -> Output {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/cluster");
+    Command::new(script).args(words.split(' ')).output().unwrap()
 }
 
 /// Mends what a test has broken, also when it fails.

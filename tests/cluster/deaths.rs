@@ -84,7 +84,7 @@ fn counts_are_exact_through_the_deaths_of_drivers() {
 
 /// What `spindle verify` says of every window: it stands there once, its ranges go on where the one before ended, and
 /// it is what Kafka's records come to.
-fn verified(topic: &str, snapshots: &str) -> String {
+pub(crate) fn verified(topic: &str, snapshots: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("job.yaml");
     let brokers = brokers().replace(',', "','");

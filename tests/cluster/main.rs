@@ -40,6 +40,8 @@ mod transactions;
 mod yarn;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod outages;
+#[expect(clippy::print_stdout, reason = "says what it measured")]
+mod ha;
 mod hdfs;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod store;
