@@ -44,8 +44,9 @@ head_of() {
   esac
   [[ "$number" == 1 || -n "$hadoop_ha" ]] || die "there is one $daemon: run scripts/cluster up $service --ha"
   case ${1:-} in
+    stop | start | pause | resume) fault "$service" "$daemon${number#1}" "$1" ;;
     cut | heal) "network_$1" "$host$number" ;;
-    *) fault "$service" "$daemon${number#1}" "$@" ;;
+    *) refuse "$command takes stop, start, pause, resume, cut or heal, of two behind 1 or 2" ;;
   esac
 }
 

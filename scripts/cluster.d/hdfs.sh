@@ -128,7 +128,7 @@ hdfs_describe() {
   case $1 in
     namenode*)
       host=$(network_name "$(hdfs_host "$1")")
-      [[ -z "$hadoop_ha" ]] || role="  $(hdfs_role "$1")"
+      [[ -z "$hadoop_ha" ]] || role=$(hdfs_role "$1") role="  ${role:-no answer}"
       hadoop_describe "$1" "hdfs://$host:8020 http://$host:9870$role"
       ;;
     *) hadoop_describe "$1" "http://$(network_name "nm${1#datanode}"):9864" ;;

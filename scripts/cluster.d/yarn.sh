@@ -94,7 +94,7 @@ yarn_describe() {
   hadoop_load
   case $1 in
     resourcemanager*)
-      [[ -z "$hadoop_ha" ]] || role="  $(yarn_role "$1")"
+      [[ -z "$hadoop_ha" ]] || role=$(yarn_role "$1") role="  ${role:-no answer}"
       hadoop_describe "$1" "http://$(network_name "$(yarn_host "$1")"):8088$role"
       ;;
     *) hadoop_describe "$1" "http://$(network_name "nm${1#nodemanager}"):8042" ;;
