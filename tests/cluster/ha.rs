@@ -88,20 +88,16 @@ impl NameNode {
 /// The cluster as `scripts/cluster up --ha` leaves it, whatever a test before did: both run, the first is active.
 fn both() -> RwLockWriteGuard<'static, ()> {
     let alone = exclusive();
-    for node in [One, Two] {
-        match node.status().1.as_str() {
-            "running" => {}
-            "paused" => {
-                node.fault("stop");
-                node.fault("start");
-            }
-            _ => node.fault("start"),
-        }
+    let states = [One, Two].map(|node| (node, node.status().1));
+    states.iter().filter(|(_, state)| state == "paused").for_each(|(node, _)| node.fault("stop"));
+    // Before the others start: a standby leaves safe mode when it has read what an active one wrote.
+    if !One.is_active() && !Two.is_active() {
+        let running = states.iter().find(|(_, state)| state == "running");
+        running.expect("a NameNode runs; run scripts/cluster down, then up --ha").0.takes_over();
     }
-    match (One.is_active(), Two.is_active()) {
-        (true, false) => {}
-        (false, true) => One.relieves(),
-        _ => One.takes_over(),
+    states.iter().filter(|(_, state)| state != "running").for_each(|(node, _)| node.fault("start"));
+    if !One.is_active() {
+        One.relieves();
     }
     alone
 }
