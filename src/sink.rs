@@ -8,7 +8,7 @@ pub mod console;
 #[cfg(test)]
 mod samples;
 
-pub use console::{Console, ConsoleEvent, Offered};
+pub use console::{Console, ConsoleEvent, Offered, QUEUE_WINDOWS_MAX};
 
 use crate::count::Window;
 

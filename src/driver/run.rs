@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::Job;
 use crate::ids::Millis;
 use crate::launch::{LaunchEvent, Launcher};
-use crate::sink::{Console, ConsoleEvent};
+use crate::sink::{Console, ConsoleEvent, QUEUE_WINDOWS_MAX};
 use crate::snapshot;
 use crate::wire::message::{ToExecutor, Welcome};
 
@@ -69,7 +69,11 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
     let (links, linked) = Links::listen(executors, &secret).context("set up links to executors")?;
     let (broker, answers) = Broker::start(&job, start, attempt > 1)?;
     let (printed, prints) = mpsc::unbounded_channel();
-    let console = console.map(|out| start_console(&job, out, clock, printed)).transpose()?.flatten();
+    // Windows that waited for the checkpoint come all at once.
+    let waited = settings.checkpoint.filter(|rules| rules.wait).map_or(0, |rules| rules.queue_slides);
+    let windows_max = QUEUE_WINDOWS_MAX + waited;
+    let console =
+        console.map(|out| start_console(&job, windows_max, out, clock, printed)).transpose()?.flatten();
     let state = State::new(settings, pace.now_ms(clock.monotonic()));
     let driver = Driver {
         clock,
@@ -98,6 +102,7 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
 
 fn start_console(
     job: &Job,
+    windows_max: usize,
     out: Box<dyn Write + Send>,
     clock: Clock,
     printed: mpsc::UnboundedSender<ConsoleEvent>,
@@ -106,7 +111,8 @@ fn start_console(
     let tell = move |event| {
         let _ = printed.send(event);
     };
-    Ok(Some(Console::start(format, &job.name, out, clock, tell).context("start the printing thread")?))
+    let start = Console::start(format, &job.name, windows_max, out, clock, tell);
+    Ok(Some(start.context("start the printing thread")?))
 }
 
 /// Everything that can happen to a driver.

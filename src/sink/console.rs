@@ -74,25 +74,25 @@ struct Block {
     text: String,
 }
 
-#[derive(Default)]
 struct Shared {
     pending: Pending,
     closed: AtomicBool,
 }
 
 impl Console {
-    /// Starts the thread. `on_event` is called from it, `out` is used by nobody else. Fails when the system gives no
-    /// thread.
+    /// Starts the thread, for at most `windows_max` windows at once. `on_event` is called from it, `out` is used by
+    /// nobody else. Fails when the system gives no thread.
     pub fn start(
         format: Format,
         app: &str,
+        windows_max: usize,
         out: impl Write + Send + 'static,
         clock: Clock,
         on_event: impl FnMut(ConsoleEvent) + Send + 'static,
     ) -> io::Result<Self> {
         let (blocks, queue) = mpsc::channel();
         let (end, ended) = mpsc::channel();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { pending: Pending::new(windows_max), closed: AtomicBool::new(false) });
         let printer = Printer { out, clock, on_event, shared: Arc::clone(&shared), _end: end };
         thread::Builder::new().name("console".to_owned()).spawn(move || printer.run(&queue))?;
         Ok(Self {
@@ -114,7 +114,7 @@ impl Console {
         let admitted = self.shared.pending.admit(text.len());
         match self.notes.offered(admitted, caught_up) {
             Some(SkipNote::Skipping) => tracing::warn!(
-                queued = QUEUE_WINDOWS_MAX,
+                queued = self.shared.pending.windows_max(),
                 "console is read too slowly, windows are left out until it catches up; counting is not affected"
             ),
             Some(SkipNote::CaughtUp { skipped }) => tracing::warn!(skipped, "console has caught up"),

@@ -2,15 +2,18 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Windows that may wait, the one being written among them.
+/// Windows that may wait when each is offered as it is made, the one being written among them.
 pub const QUEUE_WINDOWS_MAX: usize = 16;
 
 /// Bytes that may wait: keys are strangers' and may be long. One window always may, whatever its size.
 pub const QUEUE_BYTES_MAX: usize = 4 << 20;
 
 /// How much waits; shared by the driver, which adds, and the printing thread, which takes away.
-#[derive(Debug, Default)]
-pub(super) struct Pending(Mutex<Waiting>);
+#[derive(Debug)]
+pub(super) struct Pending {
+    windows_max: usize,
+    waiting: Mutex<Waiting>,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -19,10 +22,18 @@ struct Waiting {
 }
 
 impl Pending {
+    pub(super) fn new(windows_max: usize) -> Self {
+        Self { windows_max, waiting: Mutex::default() }
+    }
+
+    pub(super) fn windows_max(&self) -> usize {
+        self.windows_max
+    }
+
     /// Counts one more window of `bytes`, if it fits.
     pub(super) fn admit(&self, bytes: usize) -> bool {
         let mut waiting = self.lock();
-        let fits = waiting.windows < QUEUE_WINDOWS_MAX && waiting.bytes + bytes <= QUEUE_BYTES_MAX;
+        let fits = waiting.windows < self.windows_max && waiting.bytes + bytes <= QUEUE_BYTES_MAX;
         if !fits && waiting.windows > 0 {
             return false;
         }
@@ -47,7 +58,7 @@ impl Pending {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Two numbers are whole after any panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_queue_is_bounded_in_windows_and_in_bytes() {
-        let pending = Pending::default();
+        let pending = Pending::new(QUEUE_WINDOWS_MAX);
         assert!((0..QUEUE_WINDOWS_MAX).all(|_| pending.admit(1)));
         assert!(!pending.admit(1));
         pending.written(1);
@@ -119,7 +130,7 @@ mod tests {
 
     #[test]
     fn one_window_always_fits() {
-        let pending = Pending::default();
+        let pending = Pending::new(QUEUE_WINDOWS_MAX);
         assert!(pending.admit(QUEUE_BYTES_MAX + 1));
         assert!(!pending.admit(0));
         pending.written(QUEUE_BYTES_MAX + 1);

@@ -42,7 +42,7 @@ fn start(format: Format) -> (Console, Reader) {
     let taken = Arc::new(Mutex::new(Vec::new()));
     let gate = Gate { permits: gate_permits, entered: gate_entered, taken: Arc::clone(&taken) };
     let on_event = move |what| event.send(what).unwrap_or_default();
-    let console = Console::start(format, "App", gate, Clock::start(), on_event).unwrap();
+    let console = Console::start(format, "App", QUEUE_WINDOWS_MAX, gate, Clock::start(), on_event).unwrap();
     (console, Reader { permits, entered, taken, events })
 }
 
