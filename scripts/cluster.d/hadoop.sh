@@ -37,8 +37,8 @@ hadoop_load() {
   hadoop_archive=''
   [[ -z "$hadoop_jdk" ]] || hadoop_archive=$hadoop_lib/java-$(java_version "$hadoop_jdk").jsa
   # shellcheck disable=SC2034 # scripts/cluster, hdfs.sh and yarn.sh read them
-  hdfs_daemons=(namenode ${hadoop_ha:+namenode2} "${hdfs_datanodes[@]}")
-  yarn_daemons=(resourcemanager ${hadoop_ha:+resourcemanager2} "${yarn_nodemanagers[@]}")
+  hdfs_daemons=(namenode ${hadoop_ha:+namenode2} "${hdfs_datanodes[@]}") \
+    yarn_daemons=(resourcemanager ${hadoop_ha:+resourcemanager2} "${yarn_nodemanagers[@]}")
   network_load
 }
 
