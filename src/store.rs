@@ -235,7 +235,8 @@ impl Store {
     }
 
     /// The same without waiting for the end of it, which DataNodes may take seconds to come to: of several files all
-    /// are better begun first. True if the file is closed already.
+    /// are better begun first. True if the file is closed already; if not, the old writer's next sync fails all the
+    /// same, and so does one that is under way, unless what it wrote is in the length that is seen from now on.
     pub async fn begin_take_over(&self, path: &str) -> Result<bool, StoreError> {
         self.call("take over", path, |raw, path| async move { raw.recover(&path).await }).await
     }

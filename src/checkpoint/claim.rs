@@ -166,6 +166,10 @@ async fn hold(store: &Store, owner: &str) -> Result<Hold, OpenError> {
 }
 
 /// Renames every lower directory and takes over every log in them. Returns them as they are then.
+///
+/// A log is waited for when the store knows of bytes in it. Where it knows of none, none were acknowledged, and none will
+/// be: what is closed or not is then all the same. A block that was given to a DataNode that was dead already is never
+/// closed before that node comes back.
 async fn fence(store: &Store, epoch: u64) -> Result<Vec<AttemptDir>, OpenError> {
     for attempt in survey(store).await?.iter().filter(|attempt| attempt.epoch < epoch && !attempt.fenced) {
         match store.rename(&attempt_dir(attempt.epoch), &fenced_dir(attempt.epoch)).await {
@@ -195,7 +199,10 @@ async fn fence(store: &Store, epoch: u64) -> Result<Vec<AttemptDir>, OpenError> 
         }
     }
     for path in closing {
-        store.take_over(&path).await.map_err(gone_is_lost)?;
+        let log = store.look(&path).await.map_err(gone_is_lost)?;
+        if log.is_some_and(|log| log.bytes > 0) {
+            store.take_over(&path).await.map_err(gone_is_lost)?;
+        }
     }
     // Lengths as they are now that nothing grows any more.
     let settled = survey(store).await?;

@@ -8,8 +8,14 @@ use tokio::time;
 use tokio_util::bytes::Bytes;
 
 use crate::checkpoint::{Driver, recovered};
-use crate::cluster::{alone, fault};
+use crate::cluster::{Mend, alone};
 use crate::hdfs::{hdfs, place};
+
+/// Each DataNode, its death and how that is undone.
+const DATANODES: [(u32, &str, &[&str]); 2] =
+    [(1, "datanode 1 stop", &["datanode 1 start"]), (2, "datanode 2 stop", &["datanode 2 start"])];
+/// For a take-over that waits for nobody who is not there, with several tries to write to who is.
+const SOON: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn what_was_synced_is_read_after_a_take_over_and_nothing_can_be_added() {
@@ -98,10 +104,10 @@ async fn a_namenode_that_restarts_delays_slides_and_loses_none() {
     let place = place("namenode");
     let mut driver = Driver::start(&place, 1).await;
     going_on(&mut driver, 5).await;
-    fault("namenode stop");
+    let mend = Mend::after(&["namenode stop"], &["namenode start"]);
     (0..5).for_each(|_| driver.slide());
     time::sleep(Duration::from_secs(2)).await;
-    fault("namenode start");
+    drop(mend);
     going_on(&mut driver, 5).await;
     println!("NameNode restarted: a slide took {:?}, {} errors", driver.worst, driver.behind);
     assert!(driver.behind > 0, "it was noticed");
@@ -114,12 +120,12 @@ async fn safe_mode_delays_slides_and_loses_none() {
     let place = place("safe-mode");
     let mut driver = Driver::start(&place, 1).await;
     going_on(&mut driver, 3).await;
-    hdfs(&["dfsadmin", "-safemode", "enter"]);
+    let safe = SafeMode::enter();
     driver.slide();
     driver.base();
     driver.slide();
     time::sleep(Duration::from_secs(1)).await;
-    hdfs(&["dfsadmin", "-safemode", "leave"]);
+    drop(safe);
     going_on(&mut driver, 3).await;
     assert_eq!(recovered(&place.open(2).await.unwrap()), 8);
 }
@@ -127,21 +133,68 @@ async fn safe_mode_delays_slides_and_loses_none() {
 #[tokio::test]
 async fn a_datanode_killed_while_writing_delays_slides_and_loses_none() {
     let _alone = alone().await;
-    for node in ["1", "2"] {
+    for (node, harm, mend) in DATANODES {
         let place = place("datanode");
         let mut driver = Driver::start(&place, 1).await;
         going_on(&mut driver, 5).await;
-        fault(&format!("datanode {node} stop"));
+        let mend = Mend::after(&[harm], mend);
         going_on(&mut driver, 20).await;
         println!("DataNode {node} killed: a slide took {:?}, {} errors", driver.worst, driver.behind);
         let opened = place.open(2).await.unwrap();
         assert_eq!(recovered(&opened), 25, "with one of two copies");
         let mut driver = Driver::of(opened);
         going_on(&mut driver, 3).await;
-        fault(&format!("datanode {node} start"));
+        drop(mend);
         going_on(&mut driver, 3).await;
         assert_eq!(recovered(&place.open(3).await.unwrap()), 31);
     }
+}
+
+/// As one is left behind when a driver has a new log made while a DataNode is dead that nobody knows to be.
+#[tokio::test]
+async fn a_log_that_holds_nothing_and_cannot_be_closed_delays_nobody() {
+    let _alone = alone().await;
+    let place = place("empty-log");
+    let mut driver = Driver::start(&place, 1).await;
+    going_on(&mut driver, 3).await;
+    let (_, harm, mend) = DATANODES[0];
+    let _mend = Mend::after(&[harm], mend);
+    let store = place.store();
+    let mut tries = (10..40).map(|number| format!("a-000001/log-{number:010}"));
+    let empty = loop {
+        let path = tries.next().expect("one of so many new logs is given to the dead node");
+        let mut log = store.open_log(&path, Copies::One).await.unwrap();
+        if log.append(Bytes::from_static(b"nobody hears of this")).await.is_err() {
+            break path;
+        }
+        store.delete(&path).await.unwrap();
+    };
+    going_on(&mut driver, 3).await;
+    let opened = time::timeout(SOON, place.open(2)).await.expect("it is not waited for").unwrap();
+    assert_eq!(recovered(&opened), 6);
+    let empty = empty.replacen("a-000001", "a-000001.fenced", 1);
+    assert!(!store.begin_take_over(&empty).await.unwrap(), "it cannot be closed");
+}
+
+/// What a sync that is under way when the log is taken over adds is not acknowledged: nobody would wait for it.
+#[tokio::test]
+async fn a_sync_under_way_while_its_log_is_taken_over_fails() {
+    let _alone = alone().await;
+    let place = place("under-way");
+    let (old, new) = (place.patient(), place.store());
+    old.make_root().await.unwrap();
+    let mut log = old.open_log("log", Copies::Usual).await.unwrap();
+    let mend =
+        Mend::after(&["datanode 1 pause", "datanode 2 pause"], &["datanode 1 resume", "datanode 2 resume"]);
+    let sync = tokio::spawn(async move { log.append(Bytes::from_static(b"too late")).await });
+    // Until a block is given to it, the file is closed at once.
+    time::sleep(Duration::from_secs(1)).await;
+    assert!(!new.begin_take_over("log").await.unwrap(), "it is under way");
+    assert_eq!(new.look("log").await.unwrap().unwrap().bytes, 0);
+    drop(mend);
+    let late = sync.await.unwrap().unwrap_err();
+    assert_eq!(late.kind, Kind::Fenced, "{late}");
+    println!("a sync that came too late: {late}");
 }
 
 #[tokio::test]
@@ -154,6 +207,22 @@ async fn syncs_are_fast() {
     let (median, worst) = (driver.syncs[150], driver.syncs[299]);
     println!("300 syncs: median {median:?}, 99 % {:?}, worst {worst:?}", driver.syncs[297]);
     assert!(median < Duration::from_millis(200), "{median:?}");
+}
+
+/// HDFS in safe mode, until it is dropped.
+struct SafeMode;
+
+impl SafeMode {
+    fn enter() -> Self {
+        hdfs(&["dfsadmin", "-safemode", "enter"]);
+        Self
+    }
+}
+
+impl Drop for SafeMode {
+    fn drop(&mut self) {
+        hdfs(&["dfsadmin", "-safemode", "leave"]);
+    }
 }
 
 /// Slides one after the other, each durable before the next.
