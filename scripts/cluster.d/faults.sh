@@ -31,6 +31,7 @@ fault_start() {
 }
 
 broker() { fault kafka kafka "$@"; }
+kdc() { fault kerberos kdc "$@"; }
 namenode() { head_of hdfs namenode nn "$@"; }
 resourcemanager() { head_of yarn resourcemanager rm "$@"; }
 

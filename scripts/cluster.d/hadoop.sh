@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the services hdfs and yarn of scripts/cluster share: Hadoop from Maven artifacts, its settings, its JVMs, its
 # commands. Each daemon is a process of its own on a host of the cluster's network (lib/network.sh).
-# Reads CLUSTER_DIR, CLUSTER_LIB, HADOOP_VERSION, HEARTBEAT_MS and HA (empty, or what --heartbeat and --ha said).
+# Reads CLUSTER_DIR, CLUSTER_LIB, HADOOP_VERSION, and what options said or nothing: HEARTBEAT_MS, HA, KERBEROS.
 
 # As for Kafka; and what Hadoop looks into that JDKs from 17 hide (HADOOP-19310).
 HADOOP_FLAGS=(
@@ -29,7 +29,7 @@ HADOOP_ENV=$CLUSTER_DIR/run/hadoop.env
 
 # What the last start wrote down; the defaults before.
 hadoop_load() {
-  hadoop_jdk='' hadoop_heartbeat_ms=200 hadoop_ha=''
+  hadoop_jdk='' hadoop_heartbeat_ms=200 hadoop_ha='' hadoop_kerberos=''
   # shellcheck disable=SC1090 # written by hadoop_save below
   [[ ! -r "$HADOOP_ENV" ]] || . "$HADOOP_ENV"
   hadoop_lib=$CLUSTER_LIB/hadoop-$HADOOP_VERSION
@@ -43,8 +43,8 @@ hadoop_load() {
 }
 
 hadoop_save() {
-  printf 'HADOOP_VERSION=%q hadoop_jdk=%q hadoop_heartbeat_ms=%q hadoop_ha=%q\n' \
-    "$HADOOP_VERSION" "$hadoop_jdk" "$hadoop_heartbeat_ms" "$hadoop_ha" >"$HADOOP_ENV"
+  printf 'HADOOP_VERSION=%q hadoop_jdk=%q hadoop_heartbeat_ms=%q hadoop_ha=%q hadoop_kerberos=%q\n' \
+    "$HADOOP_VERSION" "$hadoop_jdk" "$hadoop_heartbeat_ms" "$hadoop_ha" "$hadoop_kerberos" >"$HADOOP_ENV"
 }
 
 # Everything that depends on the version: Maven profiles, and jars that must go. Hadoop 2 comes with two versions of
@@ -98,14 +98,17 @@ hadoop_configure() {
   hadoop_jdk=$1
   hadoop_heartbeat_ms=${HEARTBEAT_MS:-$hadoop_heartbeat_ms}
   hadoop_ha=${HA:-$hadoop_ha}
+  hadoop_kerberos=${KERBEROS:-$hadoop_kerberos}
   hadoop_save
   hadoop_load
   mkdir -p "$hadoop_home/conf"
   for template in "$SCRIPTS"/cluster.d/{core,hdfs,yarn}-site.xml "$SCRIPTS/cluster.d/capacity-scheduler.xml"; do
-    sed -e "/@HA@/{${hadoop_ha:+r ${template/-site/-ha}}" -e 'd}' "$template" |
+    sed -e "/@HA@/{${hadoop_ha:+r ${template/-site/-ha}}" -e 'd}' \
+      -e "/@KERBEROS@/{${hadoop_kerberos:+r ${template/-site/-kerberos}}" -e 'd}' "$template" |
       sed -e "s|@FS@|$(hdfs_address)|g" -e "s|@HOME@|$hadoop_home|g" \
         -e "s|@NN1@|$(network_name nn1)|g" -e "s|@NN2@|$(network_name nn2)|g" \
         -e "s|@RM1@|$(network_name rm1)|g" -e "s|@RM2@|$(network_name rm2)|g" \
+        -e "s|@REALM@|$KERBEROS_REALM|g" -e "s|@KEYTABS@|$KERBEROS_HOME/keytabs|g" \
         -e "s|@LIB@|$hadoop_lib/lib|g" -e "s|@HEARTBEAT_MS@|$hadoop_heartbeat_ms|g" \
         >"$hadoop_home/conf/${template##*/}"
   done
@@ -161,6 +164,7 @@ hadoop_start() {
     LANG=C.UTF-8 JAVA_HOME="$hadoop_jdk" HADOOP_CONF_DIR="$hadoop_home/conf" \
     "${network_enter[@]}" "$hadoop_jdk/bin/java" "${HADOOP_FLAGS[@]}" "${classes[@]}" -Xmx"$heap" \
     -Djava.io.tmpdir="$dir/java" -Dhadoop.log.dir="$dir" -Dyarn.log.dir="$dir" -Dhadoop.home.dir="$hadoop_home" \
+    ${hadoop_kerberos:+-Djava.security.krb5.conf="$KERBEROS_HOME/krb5.conf"} \
     -cp "$(hadoop_classpath)" "$daemon_main" -D hadoop.tmp.dir="$dir/tmp" \
     -D ipc.client.connect.retry.interval=200 -D ipc.client.connect.max.retries=50 "$@"
 }
@@ -229,6 +233,7 @@ hadoop_commands() {
     cat >"$CLUSTER_DIR/bin/$name" <<EOI
 #!/usr/bin/env bash
 # Written by scripts/cluster up.
+${hadoop_kerberos:+export KRB5_CONFIG=$(printf %q "$KERBEROS_HOME/krb5.conf")}
 export JAVA_HOME=$(printf %q "$hadoop_jdk") HADOOP_CONF_DIR="\${HADOOP_CONF_DIR:-"$(printf %q "$hadoop_home/conf")"}"
 HADOOP_LIB=$(printf %q "$hadoop_lib") HADOOP_ARCHIVE=$(printf %q "$hadoop_archive") \\
   exec $(printf %q "$SCRIPTS/cluster.d/hadoop-command") $name "\$@"

@@ -27,6 +27,7 @@ hdfs_format() {
 hdfs_start() {
   local daemon
   hadoop_configure "$1"
+  [[ -z "$hadoop_kerberos" ]] || kerberos_up
   hdfs_empty
   # NameNodes of two start as standbys.
   [[ -z "$hadoop_ha" ]] || : >"$CLUSTER_DIR/run/hdfs.activate"
@@ -105,8 +106,16 @@ hdfs_role() {
 # What a file system has before its first user comes.
 hdfs_folders() {
   [[ ! -f "$hadoop_home/namenode/folders" ]] || return 0
-  hdfs_folder /tmp 1777 && hdfs_folder "/user/$(id -un)" 755 && : >"$hadoop_home/namenode/folders"
+  if [[ -n "$hadoop_kerberos" ]]; then
+    hdfs_do -mkdir -p /tmp "/user/$KERBEROS_USER" && hdfs_do -chmod 1777 /tmp &&
+      hdfs_do -chown "$KERBEROS_USER" "/user/$KERBEROS_USER"
+  else
+    hdfs_folder /tmp 1777 && hdfs_folder "/user/$(id -un)" 755
+  fi && : >"$hadoop_home/namenode/folders"
 }
+
+# By a JVM, where WebHDFS wants a ticket.
+hdfs_do() { KRB5CCNAME=$(kerberos_cache hdfs) "$CLUSTER_DIR/bin/hdfs" dfs "$@"; }
 
 hdfs_folder() {
   local answer
@@ -139,4 +148,5 @@ hdfs_exports() {
   hadoop_load
   printf 'export SPINDLE_HDFS=%s\n' "$(hdfs_address)"
   printf 'export HADOOP_CONF_DIR=%q JAVA_HOME=%q\n' "$hadoop_home/conf" "$hadoop_jdk"
+  [[ -z "$hadoop_kerberos" ]] || kerberos_exports
 }

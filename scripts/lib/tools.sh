@@ -53,6 +53,11 @@ tool_jdk() {
   (java_find 17 22) >/dev/null 2>&1 || tool_apt "a JDK from 17 to 22" openjdk-17-jdk-headless
 }
 
+# A KDC and what gets tickets of it: MIT's.
+tool_kerberos() {
+  tool_command krb5kdc krb5-kdc && tool_command kadmin.local krb5-admin-server && tool_command kinit krb5-user
+}
+
 # What reads snapshots as a stranger does.
 READER=duckdb==2.0.0
 
