@@ -25,6 +25,7 @@ pub use backend::{Entry, Hold};
 pub use error::{Kind, StoreError};
 pub use log::LogWriter;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +84,16 @@ impl Default for Patience {
     }
 }
 
+/// Who a store is asked as, where it wants to know: a Kerberos principal, proved by a keytab. Without one it is whoever
+/// has a ticket, as `kinit` and MIT's variables `KRB5CCNAME` and `KRB5_CLIENT_KTNAME` say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// `user`, or `user@REALM`.
+    pub principal: String,
+    /// Keytab on this machine, with the principal's key.
+    pub keytab: PathBuf,
+}
+
 /// One directory tree. Cheap to clone; paths are relative to its root.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -106,14 +117,21 @@ const READ_PIECE_BYTES: u64 = 32 << 20;
 /// Longest wait before it is asked again whether a file is closed. Asking may begin the recovery anew (on 2.8.5 with
 /// one of two DataNodes dead a file was not closed within 90 s when asked every second), so the waits outgrow it.
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(30);
+/// After so much trying the log says so: who waits for a job to begin wants to know for what.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
 /// Longest wait before a call is tried again.
 const BACK_OFF_MAX: Duration = Duration::from_secs(3);
 
 impl Store {
     /// Opens the tree under `address`, which need not exist yet. Does not ask the store anything.
     pub fn open(address: &Address, patience: Patience) -> Result<Self, StoreError> {
+        Self::open_as(None, address, patience)
+    }
+
+    /// The same, as somebody.
+    pub fn open_as(login: Option<&Login>, address: &Address, patience: Patience) -> Result<Self, StoreError> {
         let io = Io::start().map_err(|failure| failure.of("start threads for", address.to_string()))?;
-        let backend = Backend::open(address, io.handle())
+        let backend = Backend::open(address, login, io.handle())
             .map_err(|failure| failure.of("read the configuration of", address.to_string()))?;
         Ok(Self::with(address.clone(), patience, backend, io))
     }
@@ -289,7 +307,7 @@ impl Store {
         let (patience, clock) = (self.patience, self.clock);
         let tried = self.handle().spawn(async move {
             let began = clock.monotonic();
-            let mut wait = patience.back_off;
+            let (mut wait, mut told) = (patience.back_off, false);
             for number in 0.. {
                 let failure = match attempt(number).await {
                     Ok(value) => return Ok(value),
@@ -299,13 +317,20 @@ impl Store {
                 if !failure.kind.is_passing() || waited + wait > patience.retries {
                     return Err(failure);
                 }
-                tracing::debug!(action, reason = failure.reason, "try again");
+                if !told && waited >= TOLD_AFTER {
+                    told = true;
+                    tracing::warn!(
+                        action,
+                        reason = failure.reason,
+                        "the store does not do this yet; tried again"
+                    );
+                }
                 time::sleep(wait).await;
                 wait = (wait * 2).min(BACK_OFF_MAX);
             }
             Err(Failure::unavailable("tried too often"))
         });
-        tried.await.unwrap_or_else(|_| Err(Failure::shut_down()))
+        tried.await.unwrap_or_else(|error| Err(Failure::of_task(error)))
     }
 }
 

@@ -195,7 +195,7 @@ fn checkpoint(args: &DriverArgs, job: &Job, hello: &Hello) -> anyhow::Result<Opt
     let Some(at) = job.checkpoint.resolve(&job.name, None) else { return Ok(None) };
     let who = Who { app: hello.app.clone(), attempt: args.attempt, host: hello.host.clone() };
     let take_over = args.take_over && args.attempt == 1;
-    owner::checkpoint(job, &at, who, args.from, take_over).map(Some)
+    owner::checkpoint(job, &at, who, None, args.from, take_over).map(Some)
 }
 
 /// How executors are started: with the binary that YARN has put beside them.

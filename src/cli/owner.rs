@@ -18,7 +18,7 @@ use crate::driver::{CheckpointSetup, SnapshotSetup};
 use crate::executor::own_host;
 use crate::exit;
 use crate::snapshot::Plan;
-use crate::store::{Address, Patience, Store};
+use crate::store::{Address, Login, Patience, Store};
 use crate::wire;
 
 /// How long the owner may take to stop.
@@ -45,8 +45,8 @@ impl Who {
     }
 }
 
-fn store(path: &str) -> anyhow::Result<Store> {
-    Ok(Store::open(&Address::parse(path)?, Patience::default())?)
+fn store(path: &str, login: Option<&Login>) -> anyhow::Result<Store> {
+    Ok(Store::open_as(login, &Address::parse(path)?, Patience::default())?)
 }
 
 /// What the driver of `job` needs to take the checkpoint at `at`.
@@ -54,6 +54,7 @@ pub(super) fn checkpoint(
     job: &Job,
     at: &CheckpointAt,
     who: Who,
+    login: Option<&Login>,
     from: Option<From>,
     take_over: bool,
 ) -> anyhow::Result<CheckpointSetup> {
@@ -71,10 +72,10 @@ pub(super) fn checkpoint(
     };
     let has_ended: HasEnded = Arc::new(has_ended);
     let snapshots = job.snapshots.as_ref().map(|section| -> anyhow::Result<_> {
-        Ok(SnapshotSetup { store: store(&section.path)?, plan: Plan::new(&job.name, section) })
+        Ok(SnapshotSetup { store: store(&section.path, login)?, plan: Plan::new(&job.name, section) })
     });
     Ok(CheckpointSetup {
-        store: store(&at.path)?,
+        store: store(&at.path, login)?,
         owner,
         force: if take_over { Force::TakeOver } else { Force::No },
         fresh: !matches!(from, None | Some(From::Checkpoint)),
@@ -103,8 +104,8 @@ fn runs(owner: &Owner) -> bool {
 }
 
 /// Stops whoever owns the checkpoint gracefully, and waits until it has ended.
-pub(super) fn replace(at: &CheckpointAt) -> anyhow::Result<()> {
-    let store = store(&at.path)?;
+pub(super) fn replace(at: &CheckpointAt, login: Option<&Login>) -> anyhow::Result<()> {
+    let store = store(&at.path, login)?;
     let sight = super::block_on(async { Ok(Sight::look(&store).await?) })?;
     let Some(owner) = sight.owner.filter(|owner| sight.held != Some(false) && has_ended(owner) != Some(true))
     else {

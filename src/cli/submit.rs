@@ -1,10 +1,12 @@
 //! `spindle submit`: runs a job; takes the flags of spark-submit, so that scripts and schedulers need no change.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Args;
 use tokio::sync::mpsc;
 
+use super::Usage;
 use super::app::App;
 use super::kill::KillArgs;
 use super::local::{self, Options};
@@ -14,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::{self, Start};
 use crate::driver::StartRules;
 use crate::source::start::StartRule;
+use crate::store::Login;
 
 mod master;
 mod from;
@@ -191,13 +194,17 @@ fn start(submission: Submission) -> anyhow::Result<u8> {
 }
 
 fn start_local(submission: Submission) -> anyhow::Result<u8> {
-    let Submission { job, from, replace, take_over, .. } = submission;
+    let Submission { job, from, replace, take_over, login, .. } = submission;
+    if let Some(Login { keytab, .. }) = &login {
+        // Kerberos would say that there is no ticket.
+        File::open(keytab).map_err(|error| Usage(format!("--keytab {}: {error}", keytab.display())))?;
+    }
     let checkpoint = match job.checkpoint.resolve(&job.name, None) {
         Some(at) => {
             if replace {
-                owner::replace(&at)?;
+                owner::replace(&at, login.as_ref())?;
             }
-            Some(owner::checkpoint(&job, &at, Who::local(local::ATTEMPT), from, take_over)?)
+            Some(owner::checkpoint(&job, &at, Who::local(local::ATTEMPT), login.as_ref(), from, take_over)?)
         }
         None => None,
     };

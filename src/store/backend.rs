@@ -9,7 +9,7 @@ use super::address::{Address, Scheme};
 use super::error::Failure;
 use super::hdfs::{Hdfs, HdfsLog};
 use super::local::{Local, LocalLog};
-use super::{Copies, Inner, Pieces};
+use super::{Copies, Inner, Login, Pieces};
 
 /// A file or directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +30,7 @@ pub struct Hold {
 
 #[derive(Debug)]
 pub(super) enum Backend {
-    Hdfs(Hdfs),
+    Hdfs(Box<Hdfs>),
     Local(Local),
 }
 
@@ -42,10 +42,10 @@ pub(super) enum RawLog {
 }
 
 impl Backend {
-    pub(super) fn open(address: &Address, io: Handle) -> Result<Self, Failure> {
+    pub(super) fn open(address: &Address, login: Option<&Login>, io: Handle) -> Result<Self, Failure> {
         Ok(match address.scheme {
             Scheme::File => Self::Local(Local::new(address)),
-            Scheme::Hdfs | Scheme::ViewFs => Self::Hdfs(Hdfs::open(address, io)?),
+            Scheme::Hdfs | Scheme::ViewFs => Self::Hdfs(Box::new(Hdfs::open(address, login, io)?)),
         })
     }
 }

@@ -1,6 +1,9 @@
 //! What went wrong in a store, in words for people and in kinds that a caller branches on.
 
+use std::any::Any;
 use std::fmt;
+
+use tokio::task::JoinError;
 
 /// What an error means for whoever asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +14,8 @@ pub enum Kind {
     Exists,
     /// Not allowed.
     Denied,
+    /// Who asks could not be proved: no Kerberos ticket, or one that has expired.
+    Unproved,
     /// The store cannot answer now: away, in safe mode, too few DataNodes, or too slow.
     Unavailable,
     /// No space, or the quota is used up.
@@ -30,6 +35,9 @@ impl Kind {
     fn remedy(self) -> &'static str {
         match self {
             Self::Denied => "; grant access to it, renew the credentials, or name another path",
+            Self::Unproved => {
+                "; get a ticket by kinit, or name a keytab: --principal and --keytab, or KRB5_CLIENT_KTNAME"
+            }
             Self::Unavailable => "; is the store up and reachable?",
             Self::Full => "; free space or raise the quota",
             Self::Gone | Self::Exists | Self::Fenced | Self::Invalid => "",
@@ -71,8 +79,12 @@ impl Failure {
         Self::new(Kind::Unavailable, reason)
     }
 
-    pub(super) fn shut_down() -> Self {
-        Self::unavailable("the store is shut down")
+    /// Of a task that did not come to its end.
+    pub(super) fn of_task(error: JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => Self::invalid(format!("a fault in the store's client: {}", said(&*panic))),
+            Err(_) => Self::unavailable("the store is shut down"),
+        }
     }
 
     pub(super) fn invalid(reason: impl Into<String>) -> Self {
@@ -89,5 +101,31 @@ impl Failure {
 
     pub(super) fn of(self, action: &'static str, name: String) -> StoreError {
         StoreError { kind: self.kind, action, name, reason: self.reason }
+    }
+}
+
+/// What a panic said, as `std::panic::PanicHookInfo::payload` has it.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panicked_says_why_and_another_that_it_is_over() {
+        let number = std::hint::black_box(3);
+        let panicked = tokio::spawn(async move { assert_eq!(number, 4, "sizes") }).await.unwrap_err();
+        let failure = Failure::of_task(panicked);
+        assert_eq!(failure.kind, Kind::Invalid);
+        assert!(
+            failure.reason.contains("client: assertion") && failure.reason.contains("sizes"),
+            "{failure:?}"
+        );
+        let waits = tokio::spawn(std::future::pending::<()>());
+        waits.abort();
+        assert_eq!(Failure::of_task(waits.await.unwrap_err()).kind, Kind::Unavailable);
     }
 }

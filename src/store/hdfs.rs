@@ -14,11 +14,10 @@ use hdfs_native::{Client, WriteOptions};
 use tokio::runtime::Handle;
 use tokio_util::bytes::Bytes;
 
-use super::Copies;
-use super::Pieces;
 use super::address::Address;
 use super::backend::Entry;
 use super::error::{Failure, Kind};
+use super::{Copies, Login, Pieces};
 use classify::{failure, of_writer};
 use namenodes::NameNodes;
 
@@ -52,10 +51,10 @@ impl std::fmt::Debug for HdfsLog {
 }
 
 impl Hdfs {
-    pub(super) fn open(address: &Address, io: Handle) -> Result<Self, Failure> {
+    pub(super) fn open(address: &Address, login: Option<&Login>, io: Handle) -> Result<Self, Failure> {
         let named = !address.authority.is_empty();
         let url = named.then(|| format!("{}://{}", address.scheme.word(), address.authority));
-        let namenodes = NameNodes::new(url, io).map_err(|error| {
+        let namenodes = NameNodes::new(url, login.cloned(), io).map_err(|error| {
             let reason = failure(error).reason;
             Failure::invalid(format!("{reason}; name its host and port, or set HADOOP_CONF_DIR"))
         })?;

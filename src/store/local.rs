@@ -225,7 +225,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Failure::shut_down()))
+    done.unwrap_or_else(|error| Err(Failure::of_task(error)))
 }
 
 fn failure(error: std::io::Error) -> Failure {

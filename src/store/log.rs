@@ -28,7 +28,7 @@ impl Store {
         let opened = self
             .handle()
             .spawn(async move { within(store.patience.call, store.inner.open_log(&owned, copies)).await });
-        let raw = opened.await.unwrap_or_else(|_| Err(Failure::shut_down()));
+        let raw = opened.await.unwrap_or_else(|error| Err(Failure::of_task(error)));
         let raw = raw.map_err(|failure| failure.of("create", self.name(path)))?;
         Ok(LogWriter { store: self.clone(), path: path.to_owned(), raw: Some(raw), bytes: 0 })
     }
@@ -48,7 +48,7 @@ impl LogWriter {
                 let mut task = self.store.handle().spawn(async move { inner.append(raw, piece).await });
                 let deadline = self.store.patience.sync;
                 match time::timeout(deadline, &mut task).await {
-                    Ok(joined) => joined.unwrap_or_else(|_| Err(Failure::shut_down())),
+                    Ok(joined) => joined.unwrap_or_else(|error| Err(Failure::of_task(error))),
                     Err(_) => {
                         task.abort();
                         Err(Failure::unavailable(format!("not synced within {deadline:?}")))
@@ -69,7 +69,7 @@ impl LogWriter {
             .store
             .handle()
             .spawn(async move { within(store.patience.call, store.inner.close(raw)).await });
-        let closed = closed.await.unwrap_or_else(|_| Err(Failure::shut_down()));
+        let closed = closed.await.unwrap_or_else(|error| Err(Failure::of_task(error)));
         closed.map_err(|failure| failure.of("close", self.name()))
     }
 

@@ -26,7 +26,7 @@ impl Store {
     /// A local tree whose work runs on the test's own runtime.
     pub(crate) fn for_test(directory: &std::path::Path, faults: Arc<Faults>) -> Self {
         let address = Address::parse(directory.to_str().unwrap()).unwrap();
-        let backend = Backend::open(&address, Handle::current()).unwrap();
+        let backend = Backend::open(&address, None, Handle::current()).unwrap();
         let inner = Inner { backend, io: Io::Of(Handle::current()), faults: Some(faults) };
         Self { address, patience: HURRIED, clock: Clock::start(), inner: Arc::new(inner) }
     }

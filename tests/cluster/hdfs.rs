@@ -6,7 +6,7 @@ use crate::kafka::unique;
 
 /// A directory that no other test uses.
 pub(crate) fn place(name: &str) -> Place {
-    Place(format!("{}/{}", named("SPINDLE_HDFS"), unique(name)))
+    Place(format!("{}/tmp/{}", named("SPINDLE_HDFS"), unique(name)))
 }
 
 /// `hdfs` of the cluster, on the PATH by the lines of `scripts/cluster up`.

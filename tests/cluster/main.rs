@@ -43,6 +43,7 @@ mod outages;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod ha;
 mod hdfs;
+mod kerberos;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod store;
 mod verify;

@@ -25,7 +25,7 @@ pub(crate) struct Job {
     args: Vec<String>,
     stdout: Option<Stdio>,
     own_group: bool,
-    env: Vec<(&'static str, &'static str)>,
+    env: Vec<(&'static str, String)>,
 }
 
 /// A job under way. Dropped, it is killed, and its executors with it.
@@ -90,8 +90,8 @@ impl Job {
     }
 
     /// Gives it an environment variable.
-    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
-        self.env.push((name, value));
+    pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.env.push((name, value.into()));
         self
     }
 

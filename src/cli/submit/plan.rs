@@ -13,6 +13,7 @@ use super::{SubmitArgs, properties_file};
 use crate::cli::Usage;
 use crate::config::load::is_spark_program;
 use crate::config::{Job, JobError, Layers, Setting};
+use crate::store::Login;
 
 /// What is to be submitted, all of it decided.
 #[derive(Debug)]
@@ -37,23 +38,14 @@ pub struct Submission {
     pub wait: bool,
     /// Cluster mode: the job dies with the client.
     pub kill_on_exit: bool,
-    /// Kerberos principal and keytab.
-    pub kerberos: Option<Kerberos>,
+    /// Who the job is to Kerberos.
+    pub login: Option<Login>,
     /// User to submit as.
     pub proxy_user: Option<String>,
     /// Say what is done.
     pub verbose: bool,
     /// What the user should know: flags that do nothing, properties without meaning. One line each.
     pub notices: Vec<String>,
-}
-
-/// Who the job is to Kerberos.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kerberos {
-    /// Principal.
-    pub principal: String,
-    /// Keytab on this machine.
-    pub keytab: PathBuf,
 }
 
 /// Where a local job shows its page unless the job file says otherwise: as Spark's `spark.ui.port` and its
@@ -90,7 +82,7 @@ pub fn plan(args: &SubmitArgs) -> anyhow::Result<Submission> {
         keep: args.keep,
         wait: args.wait || draft.wait,
         kill_on_exit: args.kill_on_exit,
-        kerberos: draft.kerberos(args.proxy_user.is_some())?,
+        login: draft.login(args.proxy_user.is_some())?,
         proxy_user: args.proxy_user.clone(),
         verbose: args.verbose,
         notices: draft.notices,
@@ -256,13 +248,13 @@ impl Draft {
         layers
     }
 
-    fn kerberos(&self, proxied: bool) -> Result<Option<Kerberos>, Usage> {
+    fn login(&self, proxied: bool) -> Result<Option<Login>, Usage> {
         match (&self.principal, &self.keytab) {
             (Some(_), Some(_)) if proxied => Err(Usage(
                 "--proxy-user and a keytab exclude each other: a proxied user has no keytab".to_owned(),
             )),
             (Some(principal), Some(keytab)) => {
-                Ok(Some(Kerberos { principal: principal.clone(), keytab: keytab.clone() }))
+                Ok(Some(Login { principal: principal.clone(), keytab: keytab.clone() }))
             }
             (None, None) => Ok(None),
             _ => Err(Usage("a principal needs a keytab, and a keytab a principal".to_owned())),

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::cli::{Command, parse};
 use crate::config::{Ports, Size, Timespan};
+use crate::store::Login;
 
 const JOB: &str = "name: T\nsource: {brokers: [b], topics: [t], group: g}\nexecutors: {instances: 3}\n";
 
@@ -186,7 +187,7 @@ fn flags_of_one_mode_are_refused_in_another() {
 #[test]
 fn kerberos_needs_both_halves() {
     let submission = planned("--principal p --keytab k").unwrap();
-    assert_eq!(submission.kerberos, Some(plan::Kerberos { principal: "p".into(), keytab: "k".into() }));
+    assert_eq!(submission.login, Some(Login { principal: "p".into(), keytab: "k".into() }));
     insta::assert_snapshot!(refused("--conf spark.yarn.keytab=k"), @"a principal needs a keytab, and a keytab a principal");
     insta::assert_snapshot!(refused("--proxy-user u -c spark.yarn.keytab=k -c spark.yarn.principal=p"), @"--proxy-user and a keytab exclude each other: a proxied user has no keytab");
 }

@@ -87,7 +87,7 @@ pub(super) fn submission(
 }
 
 fn refuse_what_is_not_there(planned: &Submission) -> Result<(), Usage> {
-    if planned.kerberos.is_some() {
+    if planned.login.is_some() {
         return Err(Usage("--principal and --keytab: Kerberos on YARN is not built yet".to_owned()));
     }
     match &planned.binary {

@@ -7,6 +7,11 @@ use super::super::error::{Failure, Kind};
 /// Longest reason shown, characters: some messages list every DataNode.
 const REASON_CHARS_MAX: usize = 300;
 
+/// No KDC answers, or its name is not known: `KRB5_KDC_UNREACH` and `KRB5_REALM_CANT_RESOLVE` of MIT's krb5.h, as
+/// GSSAPI's minor codes.
+const KDC_UNREACH: u32 = -1_765_328_228_i32 as u32;
+const REALM_CANT_RESOLVE: u32 = -1_765_328_164_i32 as u32;
+
 /// Any call's error.
 pub(super) fn failure(error: HdfsError) -> Failure {
     let kind = kind(&error);
@@ -26,7 +31,9 @@ fn kind(error: &HdfsError) -> Kind {
     match error {
         HdfsError::FileNotFound(_) => Kind::Gone,
         HdfsError::AlreadyExists(_) => Kind::Exists,
-        HdfsError::SASLError(_) | HdfsError::GSSAPIError(..) | HdfsError::NoSASLMechanism => Kind::Denied,
+        HdfsError::GSSAPIError(_, KDC_UNREACH | REALM_CANT_RESOLVE, _) => Kind::Unavailable,
+        HdfsError::GSSAPIError(..) => Kind::Unproved,
+        HdfsError::SASLError(_) | HdfsError::NoSASLMechanism => Kind::Denied,
         HdfsError::RPCError(class, message) | HdfsError::FatalRPCError(class, message) => {
             of_class(last_segment(class), message)
         }
@@ -76,6 +83,8 @@ fn reason(error: &HdfsError) -> String {
         HdfsError::RPCError(class, message) | HdfsError::FatalRPCError(class, message) => {
             format!("{}: {}", last_segment(class), first_line(message))
         }
+        // The rest is numbers.
+        HdfsError::GSSAPIError(.., message) => format!("Kerberos: {}", first_line(message)),
         other => first_line(&other.to_string()).to_owned(),
     };
     match text.char_indices().nth(REASON_CHARS_MAX) {
