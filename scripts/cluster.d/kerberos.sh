@@ -17,7 +17,8 @@ kerberos_up() {
   need kadmin.local "Debian: apt-get install krb5-admin-server"
   need kinit "Debian: apt-get install krb5-user"
   rm -rf "$KERBEROS_HOME"
-  mkdir -p -m 700 "$KERBEROS_HOME/keytabs"
+  mkdir -p "$KERBEROS_HOME/keytabs"
+  chmod 700 "$KERBEROS_HOME"
   kerberos_configure
   for host in nn1 nn2 nm1 nm2; do
     principals+=("hdfs/$(network_name "$host")" "HTTP/$(network_name "$host")")

@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import org.apache.hadoop.yarn.exceptions.YarnException;
@@ -47,6 +48,7 @@ class ApplicationMasterTest {
     private final FakeCluster cluster = new FakeCluster();
     private final AtomicLong clock = new AtomicLong(5_000_000);
     private volatile ApplicationMaster master;
+    private volatile boolean ended;
     private long beat_asking_ms = 10;
     private long beat_idle_ms = 10;
 
@@ -203,7 +205,9 @@ class ApplicationMasterTest {
     void a_driver_that_answers_is_let_live() throws Exception {
         StringBuilder script = new StringBuilder(READY + "reach ready\n");
         for (int n = 1; n <= 8; n++) {
-            script.append("expect '\"n\":" + n + "'; say '{\"type\":\"pong\",\"n\":" + n + "}'; reach pong" + n + "\n");
+            // What is heard in answer tells that the pong before it was.
+            script.append("expect '\"n\":" + n + "'; say '{\"type\":\"pong\",\"n\":" + n + "}'\n"
+                    + hopeless(Integer.toString(n)) + "expect exited; reach pong" + n + "\n");
         }
         int code = run(script + FINISH, () -> {
             awaitFile("ready");
@@ -236,8 +240,7 @@ class ApplicationMasterTest {
     void a_driver_that_does_not_read_ends_when_too_much_waits_for_it() throws Exception {
         // Each target makes a line for it, which it leaves where it is.
         StringBuilder script = new StringBuilder(READY);
-        script.append("for i in {1..100000}; do say '{\"type\":\"target\",\"rev\":'$i',\"slots\":[{\"slot\":0,\"gen\":'$i',")
-                .append("\"memory_mb\":9999,\"cores\":1,\"argv\":[\"./spindle\"]}]}'; done; expect never\n");
+        script.append("for i in {1..100000}; do " + hopeless("'$i'") + "done; expect never\n");
         assertEquals(ExitCode.DRIVER_SILENT, run(script.toString()));
         assertNotUnregistered();
     }
@@ -265,6 +268,7 @@ class ApplicationMasterTest {
             awaitFile("registered");
             cluster.rm_fails = new IOException("connection refused");
             awaitCall("failed");
+            settle();
             pass(10_000);
             awaitFile("lost");
             cluster.rm_fails = null;
@@ -336,8 +340,10 @@ class ApplicationMasterTest {
             }
         });
         acting.setDaemon(true);
+        ended = false;
         acting.start();
         int code = master.run();
+        ended = true;
         acting.join();
         if (failure[0] != null) {
             throw new AssertionError(failure[0]);
@@ -350,8 +356,18 @@ class ApplicationMasterTest {
         master.post(() -> { }); // it looks at the clock then
     }
 
+    /** Waits until everything that was posted before has been acted on. */
+    private void settle() throws InterruptedException {
+        CountDownLatch settled = new CountDownLatch(1);
+        master.post(settled::countDown);
+        settled.await();
+    }
+
     private void awaitFile(String name) {
+        boolean over = ended;
         while (!Files.exists(dir.resolve(name))) {
+            assertFalse(over, "it ended before " + name);
+            over = ended;
             Thread.yield();
         }
     }
@@ -381,6 +397,12 @@ class ApplicationMasterTest {
     private void assertNotUnregistered() {
         assertTrue(sorted("unregister").isEmpty() && sorted("clean").isEmpty(), cluster.calls::toString);
         assertFalse(cluster.calls.isEmpty());
+    }
+
+    /** Sends a target that is answered at once, by an end: no container can be so large. */
+    private static String hopeless(String rev) {
+        return "say '{\"type\":\"target\",\"rev\":" + rev + ",\"slots\":[{\"slot\":0,\"gen\":" + rev
+                + ",\"memory_mb\":9999,\"cores\":1,\"argv\":[\"./spindle\"]}]}'\n";
     }
 
     /** Sends a target of slots that are written slot.gen. */
