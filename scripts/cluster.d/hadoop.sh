@@ -109,6 +109,7 @@ hadoop_configure() {
         -e "s|@NN1@|$(network_name nn1)|g" -e "s|@NN2@|$(network_name nn2)|g" \
         -e "s|@RM1@|$(network_name rm1)|g" -e "s|@RM2@|$(network_name rm2)|g" \
         -e "s|@REALM@|$KERBEROS_REALM|g" -e "s|@KEYTABS@|$KERBEROS_HOME/keytabs|g" \
+        -e "s|@KRB5@|$KERBEROS_HOME/krb5.conf|g" \
         -e "s|@LIB@|$hadoop_lib/lib|g" -e "s|@HEARTBEAT_MS@|$hadoop_heartbeat_ms|g" \
         >"$hadoop_home/conf/${template##*/}"
   done

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # hadoop_load sets hadoop_kerberos
-# A Kerberos realm for the service hdfs of scripts/cluster, by MIT's krb5 as Debian has it: a KDC on the host nn1, a
-# keytab for HDFS's daemons and one for its first user, spindle, who has a ticket as well. Made anew at each start;
+# A Kerberos realm for the services hdfs and yarn of scripts/cluster, by MIT's krb5 as Debian has it: a KDC on the host
+# nn1, keytabs for their daemons and one for their first user, spindle, who has a ticket as well. Made anew at each start;
 # nothing of it leaves CLUSTER_DIR and the cluster's network. Reads CLUSTER_DIR.
 
 KERBEROS_REALM=SPINDLE.TEST
@@ -11,7 +11,7 @@ KERBEROS_USER=spindle
 # kerberos_up: a realm, unless it runs.
 kerberos_up() {
   local host password
-  local -a principals=()
+  local -a hdfs=(hdfs) yarn=()
   [[ "$(daemon_state kdc)" == stopped ]] || return 0
   need krb5kdc "Debian: apt-get install krb5-kdc"
   need kadmin.local "Debian: apt-get install krb5-admin-server"
@@ -20,17 +20,18 @@ kerberos_up() {
   mkdir -p "$KERBEROS_HOME/keytabs"
   chmod 700 "$KERBEROS_HOME"
   kerberos_configure
-  for host in nn1 nn2 nm1 nm2; do
-    principals+=("hdfs/$(network_name "$host")" "HTTP/$(network_name "$host")")
+  for host in $(network_hosts); do
+    hdfs+=("hdfs/$(network_name "$host")" "HTTP/$(network_name "$host")")
+    yarn+=("yarn/$(network_name "$host")")
   done
   # Nobody needs it again: the database has its own copy, and is thrown away with the cluster.
   password=$(od -An -N16 -tx8 /dev/urandom | tr -d ' \n')
   {
     printf '%s\n%s\n' "$password" "$password" | kerberos_run kdb5_util create -s -r "$KERBEROS_REALM"
     {
-      printf 'addprinc -randkey %s\n' "${principals[@]}" hdfs "$KERBEROS_USER"
-      printf 'ktadd -k %s %s\n' "$KERBEROS_HOME/keytabs/hdfs" "${principals[*]} hdfs" \
-        "$KERBEROS_HOME/keytabs/$KERBEROS_USER" "$KERBEROS_USER"
+      printf 'addprinc -randkey %s\n' "${hdfs[@]}" "${yarn[@]}" "$KERBEROS_USER"
+      printf "ktadd -k $KERBEROS_HOME/keytabs/%s %s\n" hdfs "${hdfs[*]}" yarn "${yarn[*]}" \
+        "$KERBEROS_USER" "$KERBEROS_USER"
     } | kerberos_run kadmin.local -r "$KERBEROS_REALM"
   } >"$KERBEROS_HOME/create.log" 2>&1 ||
     die "cannot make a Kerberos realm; all it said is in $KERBEROS_HOME/create.log"
@@ -96,6 +97,8 @@ kerberos_down() { process_stop "$(daemon_pidfile kdc)" 10; }
 
 kerberos_exports() {
   printf 'export KRB5_CONFIG=%q KRB5CCNAME=%q\n' "$KERBEROS_HOME/krb5.conf" "$(kerberos_cache "$KERBEROS_USER")"
+  # Who that is; what Java asks knows by the ticket.
+  printf 'export HADOOP_USER_NAME=%s\n' "$KERBEROS_USER"
   printf 'export SPINDLE_PRINCIPAL=%s@%s SPINDLE_KEYTAB=%q\n' "$KERBEROS_USER" "$KERBEROS_REALM" \
     "$KERBEROS_HOME/keytabs/$KERBEROS_USER"
 }

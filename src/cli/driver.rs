@@ -30,6 +30,7 @@ use crate::driver::{self, CheckpointSetup, Command, Ended, Observer, RunningAs, 
 use crate::exit;
 use crate::launch::Launcher;
 use crate::launch::shim::{ContainerCommand, Ending, Hello, Shim, ShimError};
+use crate::store::Login;
 use crate::web::{self, DriverView, Token};
 use crate::wire::Secret;
 
@@ -65,6 +66,12 @@ pub struct DriverArgs {
     /// Fence the application that owns the checkpoint
     #[arg(long)]
     pub take_over: bool,
+    /// Kerberos principal to ask HDFS as
+    #[arg(long, value_name = "NAME", requires = "keytab")]
+    pub principal: Option<String>,
+    /// Kerberos keytab of it
+    #[arg(long, value_name = "PATH", requires = "principal")]
+    pub keytab: Option<PathBuf>,
     /// Stop gracefully when the client has not asked for windows for so long, milliseconds
     #[arg(long, value_name = "MS")]
     pub follow_ms: Option<u64>,
@@ -195,7 +202,9 @@ fn checkpoint(args: &DriverArgs, job: &Job, hello: &Hello) -> anyhow::Result<Opt
     let Some(at) = job.checkpoint.resolve(&job.name, None) else { return Ok(None) };
     let who = Who { app: hello.app.clone(), attempt: args.attempt, host: hello.host.clone() };
     let take_over = args.take_over && args.attempt == 1;
-    owner::checkpoint(job, &at, who, None, args.from, take_over).map(Some)
+    let login = args.principal.clone().zip(args.keytab.clone());
+    let login = login.map(|(principal, keytab)| Login { principal, keytab });
+    owner::checkpoint(job, &at, who, login.as_ref(), args.from, take_over).map(Some)
 }
 
 /// How executors are started: with the binary that YARN has put beside them.

@@ -33,7 +33,7 @@ pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Resul
     if planned.replace
         && let Some(at) = prepare::checkpoint(&planned, &user)
     {
-        super::owner::replace(&at, None)?;
+        super::owner::replace(&at, planned.login.as_ref())?;
     }
     let submission = prepare::submission(&planned, deploy_mode, &secret, &user)?;
     let submitted = yarn::submit(&submission, planned.proxy_user.as_deref(), |progress| match progress {

@@ -1,6 +1,7 @@
 //! The JVM that submits: found, started, listened to. Hadoop's classpath is what `hadoop classpath` says.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -135,8 +136,15 @@ fn start(jar: &Path, proxy_user: Option<&str>) -> Result<Child, JavaError> {
     let java = java()?;
     let hadoop = classpath()?;
     let mut command = Command::new(&java);
-    command.args(JAVA_OPTIONS).arg("-cp").arg(format!("{}:{hadoop}", jar.display())).arg(MAIN);
+    command.args(JAVA_OPTIONS);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Java's Kerberos does not know MIT's variable.
+    if let Some(file) = env::var_os("KRB5_CONFIG") {
+        let mut option = OsString::from("-Djava.security.krb5.conf=");
+        option.push(file);
+        command.arg(option);
+    }
+    command.arg("-cp").arg(format!("{}:{hadoop}", jar.display())).arg(MAIN);
     if let Some(user) = proxy_user {
         command.env("HADOOP_PROXY_USER", user);
     }

@@ -1,9 +1,11 @@
-//! The ResourceManager's REST interface: an application's state, the running ones, kill. No JVM.
+//! The ResourceManager's REST interface: an application's state, the running ones, kill. No JVM, unless one has
+//! to prove who kills.
 //!
 //! "ResourceManager REST API's" at hadoop.apache.org, the same from 2.8 to 3.4. Where several ResourceManagers stand in
 //! for each other, a standby answers with a redirect or a sentence; then the next one is asked.
 
 use std::fmt;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -152,12 +154,15 @@ impl Application {
 pub struct ResourceManager {
     addresses: Vec<String>,
     agent: Agent,
+    /// Whether one has to prove who one is.
+    secured: bool,
 }
 
 impl ResourceManager {
     /// Those that the settings name.
     pub fn of(conf: &HadoopConf) -> Result<Self, ConfError> {
-        Ok(Self::at(conf.resource_managers()?))
+        let secured = conf.get("hadoop.security.authentication").is_some_and(|how| how != "simple");
+        Ok(Self { secured, ..Self::at(conf.resource_managers()?) })
     }
 
     /// Those at these web addresses.
@@ -169,7 +174,7 @@ impl ResourceManager {
             .proxy(None)
             .build()
             .new_agent();
-        Self { addresses, agent }
+        Self { addresses, agent, secured: false }
     }
 
     /// One application.
@@ -208,7 +213,13 @@ impl ResourceManager {
     }
 
     /// Kills an application as `user`. Returns when the ResourceManager has agreed.
+    ///
+    /// With Kerberos as whoever has a ticket, by Hadoop's own command: REST takes an order from somebody who is proved
+    /// only where the web servers were told to ask for that, too.
     pub fn kill(&self, id: &str, user: &str) -> Result<(), RmError> {
+        if self.secured {
+            return kill_by_command(id);
+        }
         #[derive(Serialize)]
         struct Wanted {
             state: &'static str,
@@ -269,6 +280,20 @@ enum Answered {
 }
 
 /// The first line of what it says: the rest is a stack trace.
+fn kill_by_command(id: &str) -> Result<(), RmError> {
+    let command = "yarn application -kill";
+    let done = Command::new("yarn").args(["application", "-kill", id]).stdin(Stdio::null()).output();
+    let done = done.map_err(|error| {
+        RmError::Refused(format!("run {command}: {error}; put Hadoop's bin folder on the PATH"))
+    })?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&done.stderr);
+    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it does not say why");
+    Err(RmError::Refused(format!("{command}: {last}")))
+}
+
 fn refused(status: StatusCode, text: &str) -> RmError {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]

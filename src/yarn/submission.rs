@@ -12,6 +12,10 @@ pub const VERSION: u32 = 1;
 pub struct Submission {
     /// [`VERSION`].
     pub v: u32,
+    /// Whom Kerberos is told that the submitter is; empty: whoever has a ticket.
+    pub principal: String,
+    /// The file here that proves it.
+    pub keytab: String,
     /// The user's staging directory.
     pub staging: String,
     /// What containers run, and what the application master runs.

@@ -1,6 +1,7 @@
 //! HDFS that wants to know who asks, which `scripts/cluster up hdfs kafka --kerberos` starts: tickets, keytabs and
 //! delegation tokens. A lane of its own, `scripts/test kerberos`; the other tests' HDFS believes what it is told.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::ToSocketAddrs;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::cluster::{Mend, exclusive, fault, named, shared};
+use crate::cluster::{Mend, exclusive, fault, named, shared, told};
 use crate::deaths::verified;
 use crate::hdfs::{hdfs, place};
 use crate::job::{Job, Running};
@@ -76,6 +77,16 @@ impl Proof {
             None => job,
         }
     }
+}
+
+/// By what those proved who they are who have made files in directories of this name, as HDFS's audit log has it.
+pub(crate) fn proofs(directory: &str) -> BTreeSet<String> {
+    let status = told("status hdfs");
+    let log = status.lines().find_map(|line| line.strip_prefix("namenode ")?.split_once("  log "));
+    let audit = fs::read_to_string(log.unwrap().1.trim()).unwrap();
+    let made =
+        audit.lines().filter(|line| line.contains("cmd=create") && line.contains(&format!("/{directory}/")));
+    made.filter_map(|line| Some(line.split_once("(auth:")?.1.split_once(')')?.0.to_owned())).collect()
 }
 
 fn principal() -> String {
@@ -187,6 +198,8 @@ fn a_delegation_token_is_enough() {
     assert!(has(&address) && !has(&host), "{host} {address}");
     let mut job = case.start();
     case.goes_on(&mut job);
+    let directory = case.directory.rsplit('/').next().unwrap();
+    assert_eq!(proofs(directory), BTreeSet::from(["TOKEN".to_owned()]));
     case.dies_and_ends(job);
 }
 

@@ -1,6 +1,6 @@
 //! From a planned job to what the JVM is told: files and their hashes, sizes, private files.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -15,11 +15,18 @@ use crate::yarn::{self, Files, Given, Private, Size};
 
 /// What the JVM needs in the application master's container beside the driver, MiB.
 const SHIM_MEMORY_MB: u64 = 192;
+/// What the driver finds its keytab by.
+const KEYTAB: &str = "keytab";
 /// Bytes that are hashed at once.
 const HASHED_BYTES: usize = 256 << 10;
 
 /// Whom the application will belong to.
 pub(super) fn user(planned: &Submission) -> String {
+    // As Hadoop's own rule has it (`auth_to_local`), unless somebody has set another.
+    let proved = planned.login.as_ref().and_then(|login| login.principal.split(['/', '@']).next());
+    if let Some(proved) = proved {
+        return proved.to_owned();
+    }
     let named = std::env::var("HADOOP_USER_NAME").ok().filter(|name| !name.is_empty());
     planned.proxy_user.clone().or(named).unwrap_or_else(|| whoami::username().unwrap_or_default())
 }
@@ -47,6 +54,14 @@ pub(super) fn submission(
         Private::hex("secret", secret.to_hex(), true),
     ];
     let mut driver_args = Vec::new();
+    let (mut principal, mut keytab) = (String::new(), String::new());
+    if let Some(login) = &planned.login {
+        (principal, keytab) = (login.principal.clone(), absolute(&login.keytab)?);
+        let content =
+            fs::read(&login.keytab).map_err(|error| Usage(format!("--keytab {keytab}: {error}")))?;
+        private.push(Private::hex(KEYTAB, wire::hex(&content), false));
+        driver_args.extend(["--principal", &principal, "--keytab", KEYTAB].map(str::to_owned));
+    }
     if !job.env.is_empty() {
         private.push(Private::text("env.json", serde_json::to_string(&job.env)?, true));
         driver_args.extend(["--env-file".to_owned(), "env.json".to_owned()]);
@@ -62,6 +77,8 @@ pub(super) fn submission(
     }
     Ok(yarn::Submission {
         v: yarn::VERSION,
+        principal,
+        keytab,
         staging: yarn.staging_of(user),
         files: files(planned)?,
         private,
@@ -87,9 +104,6 @@ pub(super) fn submission(
 }
 
 fn refuse_what_is_not_there(planned: &Submission) -> Result<(), Usage> {
-    if planned.login.is_some() {
-        return Err(Usage("--principal and --keytab: Kerberos on YARN is not built yet".to_owned()));
-    }
     match &planned.binary {
         Some(url) if url.starts_with("oss://") || url.starts_with("ossref://") => {
             Err(Usage(format!("--binary {url}: fetching from OSS is not built yet")))
@@ -120,7 +134,11 @@ fn given(path: &Path) -> anyhow::Result<Given> {
         }
     }
     let sha256 = wire::hex(&digest.finalize());
-    let path = std::path::absolute(path).with_context(|| format!("find {shown}"))?;
-    let path = path.to_str().with_context(|| format!("{shown}: its name is not UTF-8"))?.to_owned();
-    Ok(Given { path, sha256: Some(sha256) })
+    Ok(Given { path: absolute(path)?, sha256: Some(sha256) })
+}
+
+fn absolute(path: &Path) -> anyhow::Result<String> {
+    let shown = path.display();
+    let absolute = std::path::absolute(path).with_context(|| format!("find {shown}"))?;
+    Ok(absolute.to_str().with_context(|| format!("{shown}: its name is not UTF-8"))?.to_owned())
 }

@@ -141,8 +141,9 @@ fn a_job_in_cluster_mode_can_be_waited_for_and_is_killed_with_its_client_when_so
     let _cluster = shared();
     let topic = Topic::create("yarn-wait", 1);
     let waited = |more: &str| {
+        let name = format!("{}{more}", topic.name);
         App::submit(
-            job(&topic.name).arg("--deploy-mode").arg("cluster").arg("--wait").arg(more).set("name", more),
+            job(&topic.name).arg("--deploy-mode").arg("cluster").arg("--wait").arg(more).set("name", &name),
         )
     };
     let (mut stopped, mut killed) = (waited("--verbose"), waited("--kill-on-exit"));
@@ -166,7 +167,8 @@ fn a_client_that_is_killed_takes_its_job_along_unless_the_job_is_to_be_kept() {
     let mut writer = Writer::new(&crate::kafka::brokers(), &topic.name);
     let job = || job(&topic.name).set("yarn.client_timeout", "15s");
     let mut left = App::submit(job());
-    let mut kept = App::submit(job().arg("--keep").set("name", "kept").set("source.group", &topic.name));
+    let name = format!("{}-kept", topic.name);
+    let mut kept = App::submit(job().arg("--keep").set("name", &name).set("source.group", &topic.name));
     writer.numbered(0, 100);
     let total = writer.flush();
     for app in [&mut kept, &mut left] {

@@ -24,7 +24,8 @@ fn executors_that_yarn_takes_back_cost_no_record_and_no_restart() {
     let budget = app.metric("spindle_restart_budget_remaining");
     assert!(budget > 0.0, "{:?}", app.status());
 
-    let urgent = job(&topic.name).set("name", "yarn-preemption-urgent").set("source.group", "urgent");
+    let urgent =
+        job(&topic.name).set("name", &format!("{}-urgent", topic.name)).set("source.group", "urgent");
     let urgent = urgent.set("yarn.queue", "urgent").set("executors.memory", "768M");
     let mut urgent = App::submit(urgent);
     urgent.until_executors(2);

@@ -6,9 +6,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.io.DataOutputBuffer;
 import org.apache.hadoop.security.Credentials;
+import org.apache.hadoop.security.SecurityUtil;
 import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.hadoop.security.token.Token;
 import org.apache.hadoop.yarn.api.records.LocalResource;
@@ -42,6 +44,20 @@ final class Hadoop {
         return local;
     }
 
+    /**
+     * What proves to this file system, on its nodes, that we sent them; null where nobody asks. The ResourceManager
+     * renews it: by the short name of its principal, which its host is not in.
+     */
+    static ByteBuffer tokensFor(FileSystem fs) throws IOException {
+        if (!UserGroupInformation.isSecurityEnabled()) {
+            return null;
+        }
+        Credentials tokens = new Credentials();
+        String principal = fs.getConf().get(YarnConfiguration.RM_PRINCIPAL, "");
+        fs.addDelegationTokens(SecurityUtil.getServerPrincipal(principal, "resourcemanager"), tokens);
+        return bytes(tokens);
+    }
+
     /** The credentials of this process for its containers: all but the one that speaks for the application. */
     static ByteBuffer credentialsForContainers() throws IOException {
         Credentials passed = new Credentials();
@@ -51,8 +67,12 @@ final class Hadoop {
                 passed.addToken(token.getService(), token);
             }
         }
+        return bytes(passed);
+    }
+
+    private static ByteBuffer bytes(Credentials credentials) throws IOException {
         DataOutputBuffer bytes = new DataOutputBuffer();
-        passed.writeTokenStorageToStream(bytes);
+        credentials.writeTokenStorageToStream(bytes);
         return ByteBuffer.wrap(bytes.getData(), 0, bytes.getLength());
     }
 }

@@ -51,6 +51,9 @@ final class Submission {
     }
 
     int v;
+    /** Whom Kerberos is told that we are, and the file here that proves it; empty for whoever has a ticket. */
+    String principal = "";
+    String keytab = "";
     String staging;
     Given binary;
     Given jar;

@@ -97,10 +97,8 @@ final class Submitter {
 
     /** Returns once the application is accepted, and the staging folder swept. */
     void run() throws Exception {
-        if (UserGroupInformation.isSecurityEnabled()) {
-            throw new Refused(true, "the cluster asks for Kerberos (hadoop.security.authentication): not supported yet");
-        }
         checkFiles();
+        login();
         String user = UserGroupInformation.getCurrentUser().getShortUserName();
         // The file system is another server: it works while the ResourceManager is asked.
         staging = inBackground(() -> new Staging(wanted.staging, conf));
@@ -169,6 +167,25 @@ final class Submitter {
         }
     }
 
+    /** As whom the cluster is asked, where that has to be proved. */
+    private void login() throws IOException, Refused {
+        if (!UserGroupInformation.isSecurityEnabled()) {
+            return;
+        }
+        if (!wanted.principal.isEmpty()) {
+            UserGroupInformation.loginUserFromKeytab(wanted.principal, wanted.keytab);
+            return;
+        }
+        UserGroupInformation user = UserGroupInformation.getCurrentUser();
+        UserGroupInformation real = user.getRealUser() == null ? user : user.getRealUser();
+        if (!real.hasKerberosCredentials()) {
+            throw new Refused(true, "the cluster asks for Kerberos (hadoop.security.authentication), and there is no"
+                    + " ticket: get one by kinit, or give --principal and --keytab");
+        }
+        warn("without --principal and --keytab the job reaches HDFS for as long as its delegation tokens are renewed: 7 days"
+                + " by default (dfs.namenode.delegation.token.max-lifetime)");
+    }
+
     private void checkFiles() throws Refused {
         List<String> files = new ArrayList<>(wanted.files);
         files.add(wanted.binary.path);
@@ -221,7 +238,7 @@ final class Submitter {
         String command = Shell.container("exec {{JAVA_HOME}}/bin/java" + Shell.words(JAVA_OPTS) + " "
                 + ApplicationMaster.class.getName(), "shim.");
         return ContainerLaunchContext.newInstance(Hadoop.localResources(all), env, Collections.singletonList(command),
-                null, null, null);
+                null, Hadoop.tokensFor(staging.fs), null);
     }
 
     /** Our jar and the cluster's Hadoop, by names that the node replaces. */
