@@ -34,9 +34,7 @@ fn a_keytab_serves_the_submitter_and_every_driver() {
     let staged = format!("{}/keytab", status.app_dir.unwrap());
     let listed = hadoop("hadoop", &["fs", "-stat", "%a %u", &staged]);
     assert_eq!(String::from_utf8_lossy(&listed.stdout).trim(), "600 spindle");
-    for part in ["ApplicationMaster", "spindle driver"] {
-        kill_process(app.process(part), Signal::KILL).unwrap();
-    }
+    kill_process(app.process("ApplicationMaster"), Signal::KILL).unwrap();
     app.client.until("windows of the next attempt", |seen| {
         seen.windows.iter().filter(|window| window.attempt == 2).count() > 3
     });
