@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,6 +23,10 @@ const STEPS: [(&str, &str); 4] = [
     ("ended: SUCCEEDED", ""),
 ];
 
+/// Heartbeats and windows come by the second, and a round begins when the one before has ended, by them: without a
+/// pause all would meet them in one phase. Multiples of the golden section are spread evenly over a second.
+const BETWEEN_S: f64 = 0.618_034;
+
 pub(crate) fn run(arguments: &Yarn) -> anyhow::Result<()> {
     let topic = Live::create(&arguments.place.brokers, "yarn")?;
     let dir = tempfile::tempdir().context("make a directory")?;
@@ -37,6 +43,7 @@ pub(crate) fn run(arguments: &Yarn) -> anyhow::Result<()> {
     let (mut master, mut executor) = (Sample::default(), Sample::default());
     // The first one puts program and jar into the staging directory and onto the nodes.
     for round in 0..=arguments.place.rounds {
+        thread::park_timeout(Duration::from_secs_f64((round as f64 * BETWEEN_S).fract()));
         let mut command = Command::new(&arguments.place.spindle);
         command.args(["submit", "--master", "yarn"]).arg(&job).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut client = command.spawn().context("start spindle submit")?;

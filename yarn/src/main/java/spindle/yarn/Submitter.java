@@ -80,6 +80,10 @@ final class Submitter {
         conf.setLong("yarn.resourcemanager.connect.max-wait.ms", RM_AWAY_MS);
         conf.setInt("ipc.client.connect.max.retries", 2);
         conf.setLong("yarn.client.application-client-protocol.poll-interval-ms", 50);
+        // A file is closed once a DataNode has reported its block, a moment after it was written: by default that is
+        // asked again after 400 ms. Doubled each time, ten waits are 20 s.
+        conf.setInt("dfs.client.block.write.locateFollowingBlock.initial.delay.ms", 20);
+        conf.setInt("dfs.client.block.write.locateFollowingBlock.retries", 10);
     }
 
     private void step(String name, String detail) {
