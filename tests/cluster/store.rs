@@ -181,7 +181,7 @@ async fn a_log_that_holds_nothing_and_cannot_be_closed_delays_nobody() {
 async fn a_sync_under_way_while_its_log_is_taken_over_fails() {
     let _alone = alone().await;
     let place = place("under-way");
-    let (old, new) = (place.patient(), place.store());
+    let (old, new) = (place.store(), place.store());
     old.make_root().await.unwrap();
     let mut log = old.open_log("log", Copies::Usual).await.unwrap();
     let mend =
@@ -192,8 +192,9 @@ async fn a_sync_under_way_while_its_log_is_taken_over_fails() {
     assert!(!new.begin_take_over("log").await.unwrap(), "it is under way");
     assert_eq!(new.look("log").await.unwrap().unwrap().bytes, 0);
     drop(mend);
+    // Refused, or without an answer in its time: a pipeline that was broken makes `hsync` hang.
     let late = sync.await.unwrap().unwrap_err();
-    assert_eq!(late.kind, Kind::Fenced, "{late}");
+    assert!(matches!(late.kind, Kind::Fenced | Kind::Unavailable), "{late}");
     println!("a sync that came too late: {late}");
 }
 

@@ -26,12 +26,6 @@ impl Place {
         Store::open(&Address::parse(&self.0).unwrap(), Patience::default()).unwrap()
     }
 
-    /// One that waits for a sync as long as it takes.
-    pub(crate) fn patient(&self) -> Store {
-        let patience = Patience { sync: PATIENCE, ..Patience::default() };
-        Store::open(&Address::parse(&self.0).unwrap(), patience).unwrap()
-    }
-
     pub(crate) async fn open(&self, attempt: u32) -> Result<Opened, OpenError> {
         open(self.store(), opening(attempt), Arc::new(|_: &Owner| None)).await
     }
