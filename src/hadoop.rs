@@ -57,10 +57,11 @@ impl Settings {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn settings(properties: &[(&str, &str)]) -> Settings {
+    /// What a file with these says.
+    pub(crate) fn settings(properties: &[(&str, &str)]) -> Settings {
         let property = |(name, value): &(&str, &str)| {
             format!("<property><name>{name}</name>\n<value> {value} </value><final>true</final></property>")
         };

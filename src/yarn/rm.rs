@@ -279,7 +279,6 @@ enum Answered {
     Error(RmError),
 }
 
-/// The first line of what it says: the rest is a stack trace.
 fn kill_by_command(id: &str) -> Result<(), RmError> {
     let command = "yarn application -kill";
     let done = Command::new("yarn").args(["application", "-kill", id]).stdin(Stdio::null()).output();
@@ -294,6 +293,7 @@ fn kill_by_command(id: &str) -> Result<(), RmError> {
     Err(RmError::Refused(format!("{command}: {last}")))
 }
 
+/// The first line of what it says: the rest is a stack trace.
 fn refused(status: StatusCode, text: &str) -> RmError {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]

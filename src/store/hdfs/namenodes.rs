@@ -193,6 +193,7 @@ mod tests {
     use tokio::time;
 
     use super::*;
+    use crate::hadoop::tests::settings;
 
     /// Long enough for a connection on this machine.
     const SOON: Duration = Duration::from_millis(100);
@@ -264,15 +265,8 @@ mod tests {
 
     #[test]
     fn tokens_are_for_addresses_unless_the_settings_say_otherwise() {
-        let mut by_default = Settings::default();
-        let mut by_name = Settings::default();
-        let property = |name: &str, value: &str| {
-            format!(
-                "<configuration><property><name>{name}</name><value>{value}</value></property></configuration>"
-            )
-        };
-        by_default.add(&property("fs.defaultFS", "hdfs://127.0.0.2:8020/")).unwrap();
-        by_name.add(&property(TOKENS_BY_ADDRESS, "false")).unwrap();
+        let by_default = settings(&[("fs.defaultFS", "hdfs://127.0.0.2:8020/")]);
+        let by_name = settings(&[(TOKENS_BY_ADDRESS, "false")]);
         let url = |text: &str| Some(text.to_owned());
         let address = as_tokens_have_it(url("hdfs://localhost:9000"), &by_default).unwrap();
         assert!(["hdfs://127.0.0.1:9000", "hdfs://[::1]:9000"].contains(&address.as_str()), "{address}");
