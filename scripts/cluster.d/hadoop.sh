@@ -143,6 +143,13 @@ hadoop_row() {
   done
 }
 
+# hadoop_host DAEMON: prints its host, which is the id of a head among two as well.
+hadoop_host() {
+  local daemon_host daemon_main
+  hadoop_row "$1"
+  printf '%s' "$daemon_host"
+}
+
 # hadoop_start DAEMON HEAP [ARGUMENT...]: unless it runs. The environment is its own: containers inherit it. All start
 # at once, so they look for each other five times a second.
 hadoop_start() {

@@ -57,7 +57,7 @@ hdfs_start_daemon() {
   case $1 in
     namenode*)
       hadoop_start "$1" 256m -D dfs.namenode.name.dir="file://$hadoop_home/$1/name" \
-        ${hadoop_ha:+-D dfs.ha.namenode.id="$(hdfs_host "$1")"}
+        ${hadoop_ha:+-D dfs.ha.namenode.id="$(hadoop_host "$1")"}
       ;;
     datanode*)
       host=$(network_name "nm${1#datanode}")
@@ -67,9 +67,6 @@ hdfs_start_daemon() {
       ;;
   esac
 }
-
-# hdfs_host NAMENODE: prints where it runs, which is its id among two as well.
-hdfs_host() { printf 'nn%s' "$([[ "$1" == namenode ]] && printf 1 || printf %s "${1#namenode}")"; }
 
 # What clients say.
 hdfs_address() {
@@ -94,7 +91,7 @@ hdfs_ready() {
 }
 
 # hdfs_ask NAMENODE BEAN: prints what it knows.
-hdfs_ask() { hadoop_get "$(hdfs_host "$1")" 9870 "/jmx?qry=Hadoop:service=NameNode,name=$2"; }
+hdfs_ask() { hadoop_get "$(hadoop_host "$1")" 9870 "/jmx?qry=Hadoop:service=NameNode,name=$2"; }
 
 # hdfs_role NAMENODE: prints active, standby, or nothing.
 hdfs_role() {
@@ -136,7 +133,7 @@ hdfs_describe() {
   hadoop_load
   case $1 in
     namenode*)
-      host=$(network_name "$(hdfs_host "$1")")
+      host=$(network_name "$(hadoop_host "$1")")
       [[ -z "$hadoop_ha" ]] || role=$(hdfs_role "$1") role="  ${role:-no answer}"
       hadoop_describe "$1" "hdfs://$host:8020 http://$host:9870$role"
       ;;

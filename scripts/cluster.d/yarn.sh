@@ -24,7 +24,7 @@ yarn_start_daemon() {
   hadoop_load
   case $1 in
     resourcemanager*)
-      hadoop_start "$1" 256m ${hadoop_ha:+-D yarn.resourcemanager.ha.id="$(yarn_host "$1")"}
+      hadoop_start "$1" 256m ${hadoop_ha:+-D yarn.resourcemanager.ha.id="$(hadoop_host "$1")"}
       ;;
     nodemanager*)
       hadoop_start "$1" 256m -D yarn.nodemanager.hostname="$(network_name "nm${1#nodemanager}")" \
@@ -35,13 +35,10 @@ yarn_start_daemon() {
   esac
 }
 
-# yarn_host RESOURCEMANAGER: prints where it runs, which is its id among two as well.
-yarn_host() { printf 'rm%s' "$([[ "$1" == resourcemanager ]] && printf 1 || printf %s "${1#resourcemanager}")"; }
-
 # yarn_role RESOURCEMANAGER: prints active, standby, or nothing.
 yarn_role() {
   local answer
-  answer=$(hadoop_get "$(yarn_host "$1")" 8088 /ws/v1/cluster/info) || return 0
+  answer=$(hadoop_get "$(hadoop_host "$1")" 8088 /ws/v1/cluster/info) || return 0
   answer=$(sed -n 's/.*"haState":"\(ACTIVE\|STANDBY\)".*/\1/p' <<<"$answer")
   printf '%s' "${answer,,}"
 }
@@ -56,7 +53,7 @@ yarn_ready() {
     resourcemanager*)
       hadoop_activate yarn yarn rmadmin -transitionToActive rm1 || return 1
       [[ "$(yarn_role "$1")" != standby ]] || return 0
-      answer=$(hadoop_get "$(yarn_host "$1")" 8088 /ws/v1/cluster/metrics) || return 1
+      answer=$(hadoop_get "$(hadoop_host "$1")" 8088 /ws/v1/cluster/metrics) || return 1
       active=$(sed -n 's/.*"activeNodes":\([0-9]*\).*/\1/p' <<<"$answer")
       ((${active:--1} >= $(hadoop_reachable "${yarn_nodemanagers[@]}")))
       ;;
@@ -95,7 +92,7 @@ yarn_describe() {
   case $1 in
     resourcemanager*)
       [[ -z "$hadoop_ha" ]] || role=$(yarn_role "$1") role="  ${role:-no answer}"
-      hadoop_describe "$1" "http://$(network_name "$(yarn_host "$1")"):8088$role"
+      hadoop_describe "$1" "http://$(network_name "$(hadoop_host "$1")"):8088$role"
       ;;
     *) hadoop_describe "$1" "http://$(network_name "nm${1#nodemanager}"):8042" ;;
   esac
