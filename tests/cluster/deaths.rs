@@ -10,7 +10,7 @@ use spindle::clock::Clock;
 use spindle::random::Random;
 
 use crate::cluster::shared;
-use crate::hdfs::place;
+use crate::hdfs::{place, snapshots};
 use crate::job::Job;
 use crate::kafka::{Topic, brokers};
 use crate::kills::{compare, seed, stream};
@@ -27,7 +27,7 @@ fn counts_are_exact_through_the_deaths_of_drivers() {
     let mut random = Random::with_seed(seed ^ 0xdead);
     let topic = Topic::create("deaths", 6);
     let directory = place("deaths").0;
-    let snapshots = format!("{{path: '{directory}/snapshots', keys: 100, every: 500ms, roll: 5s}}");
+    let snapshots = snapshots(&directory);
     let start = || {
         let master = format!("local[{EXECUTORS}]");
         let job =

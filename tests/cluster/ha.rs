@@ -12,7 +12,7 @@ use tokio::sync::RwLockWriteGuard;
 
 use crate::cluster::{exclusive, fault, told};
 use crate::deaths::verified;
-use crate::hdfs::{hdfs, place};
+use crate::hdfs::{hdfs, place, snapshots};
 use crate::job::{Job, Running};
 use crate::kafka::{Topic, brokers};
 use crate::kills::compare;
@@ -210,10 +210,6 @@ impl Case {
         assert!(recounted.contains(&format!("{last}  equal")), "the last window, of {last}\n{recounted}");
         println!("wait {}: {}", self.wait, recounted.lines().last().unwrap());
     }
-}
-
-fn snapshots(directory: &str) -> String {
-    format!("{{path: '{directory}/snapshots', keys: 100, every: 500ms, roll: 5s}}")
 }
 
 fn submit(topic: &str, directory: &str, wait: bool) -> Running {

@@ -9,6 +9,11 @@ pub(crate) fn place(name: &str) -> Place {
     Place(format!("{}/tmp/{}", named("SPINDLE_HDFS"), unique(name)))
 }
 
+/// What a job file says of snapshots below a directory, of every window.
+pub(crate) fn snapshots(directory: &str) -> String {
+    format!("{{path: '{directory}/snapshots', keys: 100, every: 500ms, roll: 5s}}")
+}
+
 /// `hdfs` of the cluster, on the PATH by the lines of `scripts/cluster up`.
 pub(crate) fn hdfs(words: &[&str]) {
     let done = hadoop("hdfs", words);

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::cluster::{Mend, exclusive, fault, named, shared, told};
 use crate::deaths::verified;
-use crate::hdfs::{hdfs, place};
+use crate::hdfs::{hdfs, place, snapshots};
 use crate::job::{Job, Running};
 use crate::kafka::{Topic, brokers};
 use crate::process;
@@ -119,14 +119,10 @@ impl Case {
         self.writer.flush()
     }
 
-    fn snapshots(&self) -> String {
-        format!("{{path: '{}/snapshots', keys: 100, every: 500ms, roll: 5s}}", self.directory)
-    }
-
     fn start(&self) -> Running {
         let job = Job::new(&brokers(), &self.topic.name);
         let job = job.set("checkpoint.path", &format!("{}/checkpoint", self.directory));
-        self.proof.of(job.set("snapshots", &self.snapshots())).start()
+        self.proof.of(job.set("snapshots", &snapshots(&self.directory))).start()
     }
 
     /// Records are counted and windows come.
@@ -146,7 +142,7 @@ impl Case {
         next.until_within(RECOVERS, "the window", |seen| seen.logs("recovered the window") == 1);
         self.goes_on(&mut next);
         next.finish().assert_whole();
-        let recounted = verified(&self.topic.name, &self.snapshots());
+        let recounted = verified(&self.topic.name, &snapshots(&self.directory));
         assert!(recounted.contains(" equal, 0 differ, 0 cannot be verified"), "{recounted}");
     }
 }
