@@ -23,6 +23,12 @@ impl Clock {
         Instant::now().duration_since(self.origin)
     }
 
+    /// The system's monotonic clock itself (`CLOCK_MONOTONIC`), with which libraries in this process stamp events.
+    pub fn uptime(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        Duration::try_from(now).unwrap_or_default()
+    }
+
     /// Wall-clock time since the epoch (UTC); zero for a clock set before it.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     pub fn wall(&self) -> Duration {

@@ -172,13 +172,26 @@ pub struct Progress<'a> {
     /// The next offset to read and the leader epoch of the last record read; topic id and mark as assigned.
     /// Includes control records at the log's end, once the end was reached.
     pub until: Position,
-    /// The end of the log as of the last answer from its leader, `None` before the first. At the end it equals
+    /// The end of the log as far as it is known, `None` before the leader's first answer. At the end it equals
     /// `until`, also when an open transaction keeps later records back.
     pub log_end: Option<Offset>,
+    /// How far the log reached when the leader last said so, `None` before that.
+    pub heard: Option<HeardEnd>,
     /// Timestamp of the last record read since it was assigned.
     pub last_timestamp_ms: Option<Millis>,
     /// Whether and why (not) it is being read.
     pub state: State<'a>,
+}
+
+/// How far a log reached when its leader last said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeardEnd {
+    /// Where reading ends under the source's isolation: the last stable offset if committed records only.
+    pub end: Offset,
+    /// The high watermark.
+    pub high: Offset,
+    /// When it said so, by [`Clock::uptime`](crate::clock::Clock::uptime).
+    pub at: Duration,
 }
 
 /// What is known about reading a partition. In the last five reading has stopped until it is assigned anew.

@@ -2,19 +2,23 @@
 //!
 //! The rooms: `partitions` (who reads what, from where), `sessions` (who is alive and owes which cut),
 //! `slots` (which executors are to run), `slides` (cuts, open slides, the window), `durable` (slides on their way into
-//! the checkpoint), `commits`, `loss`.
+//! the checkpoint), `level` (what a window may claim), `commits`, `looks` (when the brokers are asked how the topics
+//! look), `loss`.
 //! Each step ends in `State::advance`, which does whatever has become possible.
 
 pub mod input;
 mod commits;
 mod deltas;
 mod durable;
+mod level;
+mod looks;
 mod loss;
 mod partitions;
 mod sessions;
 mod slides;
 mod slots;
 
+pub use commits::CommitAnswer;
 pub use durable::Durability;
 pub use input::{Effect, EndReason, Event, Facts, Input, Outcome, Resumed, Settings, SlideReport, Start};
 
@@ -22,6 +26,7 @@ use crate::count::Ring;
 use crate::ids::{Millis, Partition, Session};
 use commits::Commits;
 use durable::Durable;
+use looks::Looks;
 use partitions::Partitions;
 use sessions::Sessions;
 use slides::Slides;
@@ -41,6 +46,7 @@ pub struct State {
     slides: Slides,
     durable: Durable,
     commits: Commits,
+    looks: Looks,
     stopping: Option<Stopping>,
     finished: bool,
     memory_high: bool,
@@ -65,6 +71,7 @@ impl State {
             slides: Slides::new(Ring::with_seed(settings.seed), settings.attempt),
             durable: Durable::new(settings.checkpoint),
             commits: Commits::default(),
+            looks: Looks::default(),
             stopping: None,
             finished: false,
             memory_high: false,
@@ -82,8 +89,9 @@ impl State {
         self.forgive(now_ms);
         match input {
             Input::Tick => self.tick(now_ms),
-            Input::Started { starts, resumed } => self.started(starts, resumed),
-            Input::Looked { facts, look } => self.looked(facts, look),
+            Input::Started { starts, asked_ms, resumed } => self.started(now_ms, starts, asked_ms, resumed),
+            Input::Looked { look, facts, unclear } => self.looked(look, facts, &unclear),
+            Input::LookFailed { look } => self.look_failed(look),
             Input::Opened { session, attempt } => self.opened(now_ms, session, attempt),
             Input::Closed { session, reason } => self.end(now_ms, session, EndReason::Closed(reason)),
             Input::Alive(session) => self.sessions.heard(session, now_ms),
@@ -97,7 +105,7 @@ impl State {
                 }
             }
             Input::Scale(executors) => self.slots.scale(executors, now_ms),
-            Input::Committed { taken } => self.committed(taken),
+            Input::Committed(answer) => self.committed(answer),
             Input::StartKept => self.start_is_kept(),
             Input::Kept { until_ms } => self.kept(until_ms),
             Input::BaseWanted => self.durable.want_base(),
@@ -158,15 +166,22 @@ impl State {
         self.partitions.iter().map(|(partition, held)| (partition, held.owner))
     }
 
+    /// Partitions of which an open transaction that does not end keeps records back, with how many.
+    pub fn held_back(&self) -> impl Iterator<Item = (&Partition, u64)> {
+        let held = self.partitions.iter().filter(|(_, held)| held.held_back);
+        held.filter_map(|(partition, held)| Some((partition, held.transaction?.records())))
+    }
+
     /// Everything that an input may have made possible, in the order in which one enables the next.
     fn advance(&mut self, now_ms: Millis) {
         self.place(now_ms);
         self.retire_surplus(now_ms);
         self.begin_first_slide(now_ms);
         self.cut_if_due(now_ms);
-        self.close_slides();
+        self.close_slides(now_ms);
         self.bound_memory();
         self.commit_if_due(now_ms);
+        self.look_if_due(now_ms);
         self.order_executors(now_ms);
         self.finish_if_done(now_ms);
     }
@@ -206,7 +221,8 @@ impl State {
         let Some(stopping) = self.stopping else { return };
         let all_cut = stopping.last_cut_sent && self.all_settled() && self.commits.idle(&self.partitions);
         if all_cut || now_ms >= stopping.deadline_ms {
-            self.finish(Outcome::Stopped { clean: all_cut });
+            let uncommitted = !self.commits.idle(&self.partitions);
+            self.finish(Outcome::Stopped { clean: all_cut, uncommitted });
         }
     }
 
@@ -250,6 +266,7 @@ impl State {
             self.sessions.next_judgement(&self.settings, &self.slides),
             self.slots.next_change(),
             self.commits.next_due(),
+            self.looks.next_due(),
             self.stopping.map(|stopping| stopping.deadline_ms),
         ];
         due.into_iter().flatten().min().unwrap_or(now_ms + self.settings.timeout_ms).max(now_ms)

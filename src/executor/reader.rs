@@ -16,10 +16,10 @@ use crate::count::KeyTable;
 use crate::ids::{CutNumber, Offset, Partition};
 use crate::metrics::ExecutorMetrics;
 use crate::source::{
-    self, BATCH_MESSAGES, ClientSettings, Key, KeyReader, Progress, Record, Source, SourceError, Unkeyed,
-    Visit, Waker,
+    self, BATCH_MESSAGES, ClientSettings, HeardEnd, Key, KeyReader, Progress, Record, Source, SourceError,
+    Unkeyed, Visit, Waker,
 };
-use crate::wire::message::{Range, Reading};
+use crate::wire::message::{Heard, Range, Reading};
 
 /// How long an idle drain waits; orders wake it.
 const IDLE: Duration = Duration::from_secs(1);
@@ -147,7 +147,7 @@ impl Work {
 
     /// What was read since the cut before; the next ranges begin where these end.
     fn ranges(&mut self) -> Vec<Range> {
-        let froms = &mut self.froms;
+        let (froms, now) = (&mut self.froms, self.clock.uptime());
         let ranges = self.source.progress().filter_map(|progress| {
             let from = froms.get_mut(progress.partition)?;
             let until = progress.until;
@@ -156,6 +156,7 @@ impl Work {
                 from: std::mem::replace(from, until.offset),
                 until,
                 log_end: progress.log_end,
+                heard: progress.heard.map(|heard| heard_ago(heard, now)),
                 reached_ms: progress.last_timestamp_ms,
                 reading: reading(&progress),
             };
@@ -165,10 +166,15 @@ impl Work {
     }
 }
 
+fn heard_ago(heard: HeardEnd, now: Duration) -> Heard {
+    let age_ms = u64::try_from(now.saturating_sub(heard.at).as_millis()).unwrap_or(u64::MAX);
+    Heard { end: heard.end, high: heard.high, age_ms }
+}
+
 fn reading(progress: &Progress<'_>) -> Reading {
     match progress.state {
         source::State::Reading | source::State::AtEnd => Reading::Following,
-        source::State::Starting => Reading::Unreachable("its leader has not answered yet".to_owned()),
+        source::State::Starting => Reading::Starting,
         source::State::Unreachable(why) => Reading::Unreachable(why.to_owned()),
         source::State::Denied(why) => Reading::Denied(why.to_owned()),
         source::State::OutOfRange(why) => Reading::OutOfRange(why.to_owned()),

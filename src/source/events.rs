@@ -10,6 +10,8 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde::Deserialize;
 
+use crate::ids::Offset;
+
 /// Partition errors kept until they are looked at; more are dropped, as statistics tell the state of partitions too.
 const PARTITION_ERRORS_MAX: usize = 1024;
 /// A topic id that is none: from a broker that knows no ids.
@@ -46,6 +48,9 @@ pub(super) struct Trouble {
 /// The part of librdkafka's statistics (STATISTICS.md) that tells which partitions can be read.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Statistics {
+    /// When they were drawn up, microseconds of `CLOCK_MONOTONIC` (rd_clock, rdtime.h).
+    #[serde(default)]
+    pub(super) ts: u64,
     #[serde(default)]
     pub(super) brokers: HashMap<String, Broker>,
     #[serde(default)]
@@ -71,6 +76,16 @@ pub(super) struct PartitionStatistics {
     /// Id of the broker it is fetched from, -1 for none.
     pub(super) broker: i32,
     pub(super) fetch_state: String,
+    /// The high watermark in the last fetch's answer, negative before the first.
+    #[serde(default = "unknown")]
+    pub(super) hi_offset: Offset,
+    /// The last stable offset in it, whatever the isolation; the high watermark on brokers that know none.
+    #[serde(default = "unknown")]
+    pub(super) ls_offset: Offset,
+}
+
+fn unknown() -> Offset {
+    -1
 }
 
 impl Statistics {

@@ -13,7 +13,7 @@ use super::rate::Bucket;
 use super::settings::ClientSettings;
 use super::slots::{Reader, Slot, Slots};
 use super::{Progress, SourceError, Visit};
-use crate::ids::{Partition, Position};
+use crate::ids::{Offset, Partition, Position};
 
 mod health;
 mod wake;
@@ -186,14 +186,21 @@ impl KafkaSource {
             partition: &slot.partition,
             index,
             until: slot.until,
-            log_end: if slot.at_end {
-                Some(slot.until.offset)
-            } else {
-                native::cached_log_end(&self.client, &slot.topic, slot.partition.number)
-            },
+            log_end: self.log_end(slot),
+            heard: slot.heard_end,
             last_timestamp_ms: slot.last_timestamp_ms,
             state: slot.state(),
         })
+    }
+
+    /// Between statistics the high watermark of the last fetch is newer, but no end to compare with while
+    /// transactions are open.
+    fn log_end(&self, slot: &Slot) -> Option<Offset> {
+        match slot.heard_end {
+            _ if slot.at_end => Some(slot.until.offset),
+            Some(heard) if heard.end < heard.high => Some(heard.end.max(slot.until.offset)),
+            _ => native::cached_log_end(&self.client, &slot.topic, slot.partition.number),
+        }
     }
 
     pub(super) fn index_of(&self, partition: &Partition) -> Option<usize> {
@@ -212,6 +219,7 @@ impl KafkaSource {
             slot.at_end = false;
             slot.fault = None;
             slot.blocked = None;
+            slot.heard_end = None;
             if let Some(id) = self.topic_ids.get(&*slot.partition.topic) {
                 slot.identify(id);
             }

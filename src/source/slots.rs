@@ -8,7 +8,7 @@ use rdkafka_sys::rd_kafka_resp_err_t as ErrorCode;
 
 use super::native::{self, Message, Runs};
 use super::rate::Bucket;
-use super::{Record, State, Visit};
+use super::{HeardEnd, Record, State, Visit};
 use crate::ids::{Millis, Offset, Partition, Position};
 
 /// What is wrong with a partition.
@@ -45,6 +45,8 @@ pub(super) struct Slot {
     pub(super) fault: Option<Fault>,
     /// What the newest statistics say; only passing faults.
     pub(super) blocked: Option<Fault>,
+    /// How far the log reached when the leader last said so, to this client.
+    pub(super) heard_end: Option<HeardEnd>,
     pub(super) bucket: Option<Bucket>,
 }
 
@@ -61,6 +63,7 @@ impl Slot {
             at_end: false,
             fault: None,
             blocked: None,
+            heard_end: None,
             bucket: None,
         })
     }

@@ -76,6 +76,8 @@ pub enum ToExecutor {
 pub enum Reading {
     /// Records come, or the log's end is reached.
     Following,
+    /// It was just assigned, and its leader has not answered yet.
+    Starting,
     /// No leader, or the leader cannot be reached; librdkafka goes on trying.
     Unreachable(String),
     /// The position is outside the log: reading stopped for good.
@@ -99,12 +101,25 @@ pub struct Range {
     pub from: Offset,
     /// Where reading goes on: the range's end.
     pub until: Position,
-    /// The log's end as last heard from the broker.
+    /// The log's end as far as it is known: what `until` is compared with to show the lag.
     pub log_end: Option<Offset>,
+    /// How far the log reached when its leader last said so, and how long ago that was.
+    pub heard: Option<Heard>,
     /// Timestamp of the last record read.
     pub reached_ms: Option<Millis>,
     /// How reading goes.
     pub reading: Reading,
+}
+
+/// How far a partition's log reached when its leader last said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// Where reading ends under the job's isolation: the last stable offset under `read_committed`.
+    pub end: Offset,
+    /// The high watermark. Above `end`, what is between belongs to open transactions.
+    pub high: Offset,
+    /// For how long the leader had said this when the cut was answered, milliseconds.
+    pub age_ms: u64,
 }
 
 /// What one executor counted between two cuts. Its counts stand before it on the link.

@@ -1,25 +1,46 @@
 //! Offsets committed to the group: behind what is printed and durable, one commit under way at a time.
+//!
+//! A commit that failed or was refused has not happened: it is tried again, and the first that succeeds commits
+//! everything.
+
+use std::collections::BTreeMap;
 
 use super::partitions::Partitions;
 use super::{Effect, Event, State};
-use crate::ids::{Millis, Partition, Position};
+use crate::ids::{Millis, Offset, Partition, Position};
 
 /// Commits follow each other no faster, milliseconds.
 const EVERY_MS: Millis = 1_000;
+/// A group that refuses is asked again after this time: its other members may have left. Milliseconds.
+const REFUSED_EVERY_MS: Millis = 10_000;
 /// Every position is committed again after so long: brokers before 2.1 forget quiet partitions after a day.
 const EVERYTHING_EVERY_MS: Millis = 600_000;
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitAnswer {
+    /// The group has it.
+    Taken,
+    /// The group will not have it: other consumers are live members, or it may not be written.
+    Refused,
+    /// It could not be made now.
+    Failed,
+}
 
 /// What is committed and what is to be.
 #[derive(Debug, Default)]
 pub(super) struct Commits {
-    committed: std::collections::BTreeMap<Partition, i64>,
+    committed: BTreeMap<Partition, Offset>,
+    /// What the group would not have when it was asked last; nothing since it last took something.
+    refused: BTreeMap<Partition, Offset>,
     under_way: Option<Vec<(Partition, Position)>>,
     begun: bool,
+    /// Whether a restart finds where this attempt began, or the group will not have it.
     start_answered: bool,
     behind: bool,
     last_ms: Option<Millis>,
     everything_ms: Option<Millis>,
-    looks: u64,
+    answer: Option<CommitAnswer>,
 }
 
 impl Commits {
@@ -40,25 +61,28 @@ impl Commits {
         self.behind = true;
     }
 
-    /// A number for the next question to the broker.
-    pub(super) fn next_look(&mut self) -> u64 {
-        self.looks += 1;
-        self.looks
-    }
-
     /// When something is to be committed next.
     pub(super) fn next_due(&self) -> Option<Millis> {
         if !self.begun || self.under_way.is_some() {
             return None;
         }
-        let soon = self.last_ms.filter(|_| self.behind).map(|last_ms| last_ms + EVERY_MS);
+        let soon = self.last_ms.filter(|_| self.behind).map(|last_ms| last_ms + self.wait_ms());
         let everything = self.everything_ms.map(|last_ms| last_ms + EVERYTHING_EVERY_MS);
         soon.into_iter().chain(everything).min()
     }
 
     /// Whether everything settled is committed, or was refused.
     pub(super) fn idle(&self, partitions: &Partitions) -> bool {
-        self.under_way.is_none() && (!self.begun || self.outstanding(partitions).is_empty())
+        let not_refused = |(partition, position): &(Partition, Position)| {
+            self.refused.get(partition) != Some(&position.offset)
+        };
+        let none_left = || !self.outstanding(partitions).iter().any(not_refused);
+        self.under_way.is_none() && (!self.begun || none_left())
+    }
+
+    /// How soon after the last commit the next one may be made.
+    fn wait_ms(&self) -> Millis {
+        if self.answer == Some(CommitAnswer::Refused) { REFUSED_EVERY_MS } else { EVERY_MS }
     }
 
     fn outstanding(&self, partitions: &Partitions) -> Vec<(Partition, Position)> {
@@ -70,7 +94,7 @@ impl Commits {
 
 impl State {
     pub(super) fn commit_if_due(&mut self, now_ms: Millis) {
-        let last = self.stopping.is_some() && self.all_settled();
+        let ending = self.stopping.is_some() && self.all_settled();
         let commits = &mut self.commits;
         if !commits.begun || commits.under_way.is_some() || self.partitions.is_empty() {
             return;
@@ -80,8 +104,11 @@ impl State {
             commits.committed.clear();
             commits.everything_ms = Some(now_ms);
         }
-        let soon = commits.last_ms.is_none_or(|last_ms| now_ms >= last_ms + EVERY_MS);
-        if !(everything || (commits.behind && (soon || last))) {
+        let due = commits.last_ms.is_none_or(|last_ms| now_ms >= last_ms + commits.wait_ms());
+        // At the end what has moved since the last answer is committed at once; what failed waits as ever.
+        let at_once =
+            ending && commits.answer != Some(CommitAnswer::Failed) && !commits.idle(&self.partitions);
+        if !(everything || (commits.behind && due) || at_once) {
             return;
         }
         commits.behind = false;
@@ -93,16 +120,25 @@ impl State {
         }
     }
 
-    /// Books the answer. A refused position is not repeated before it moves on: the group has other members,
-    /// and warning once a second helps nobody.
-    pub(super) fn committed(&mut self, taken: bool) {
-        let Some(positions) = self.commits.under_way.take() else { return };
-        self.commits.start_answered = true;
-        for (partition, position) in positions {
-            self.commits.committed.insert(partition, position.offset);
-        }
-        if !taken {
-            self.out.push(Effect::Event(Event::CommitRefused));
+    /// Books the answer.
+    pub(super) fn committed(&mut self, answer: CommitAnswer) {
+        let commits = &mut self.commits;
+        let Some(positions) = commits.under_way.take() else { return };
+        let offsets = positions.into_iter().map(|(partition, position)| (partition, position.offset));
+        commits.answer = Some(answer);
+        match answer {
+            CommitAnswer::Taken => {
+                commits.start_answered = true;
+                commits.refused.clear();
+                commits.committed.extend(offsets);
+            }
+            CommitAnswer::Refused => {
+                commits.start_answered = true;
+                commits.behind = true;
+                commits.refused.extend(offsets);
+                self.out.push(Effect::Event(Event::CommitRefused));
+            }
+            CommitAnswer::Failed => commits.behind = true,
         }
     }
 }

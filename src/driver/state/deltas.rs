@@ -1,5 +1,6 @@
 //! Acceptance: a delta is taken whole or not at all, and one that is not ends its session.
 
+use super::level::OpenTransaction;
 use super::sessions::{Live, Owed};
 use super::slides::ReadRange;
 use super::{Effect, EndReason, Event, State};
@@ -34,7 +35,7 @@ impl State {
         let Some(live) = self.sessions.get_mut(session) else { return };
         let checked = check(live, &delta).and_then(|()| self.check_offsets(session, &delta));
         match checked {
-            Ok(()) => self.accept(session, delta),
+            Ok(()) => self.accept(now_ms, session, delta),
             Err(reason) => self.end(now_ms, session, EndReason::Refused(reason)),
         }
     }
@@ -60,14 +61,14 @@ impl State {
         Ok(())
     }
 
-    fn accept(&mut self, session: Session, delta: Delta) {
+    fn accept(&mut self, now_ms: Millis, session: Session, delta: Delta) {
         let Some(live) = self.sessions.get_mut(session) else { return };
         let Some(Owed { release, .. }) = live.owed.pop_front() else { return };
         let staged = live.staged.remove(&delta.cut).unwrap_or_default();
-        let end_ms = self.slides.end_of(delta.cut).unwrap_or_default();
+        let sent_ms = self.slides.of_cut(delta.cut).map_or(Millis::MIN, |slide| slide.sent_ms);
         let mut ranges = Vec::with_capacity(delta.ranges.len());
         for range in delta.ranges {
-            ranges.push((range.partition.clone(), self.advance_partition(range, end_ms)));
+            ranges.push((range.partition.clone(), self.advance_partition(now_ms, range, sent_ms)));
         }
         if let Some(slide) = self.slides.of_cut(delta.cut) {
             slide.answered(session);
@@ -80,20 +81,22 @@ impl State {
         self.release(&release);
     }
 
-    /// A backlog is what the log held at the cut before and this one did not reach.
-    fn advance_partition(&mut self, range: Range, end_ms: Millis) -> ReadRange {
-        let following = matches!(range.reading, Reading::Following);
-        let mut read = ReadRange { from: range.from, until: range.until, following, behind_ms: None };
+    /// Reading of a partition has got further. The cut was sent at `sent_ms`, so that what a reader had heard when it
+    /// answered is not older than its age before that.
+    fn advance_partition(&mut self, now_ms: Millis, range: Range, sent_ms: Millis) -> ReadRange {
+        let readable = matches!(range.reading, Reading::Following | Reading::Starting);
+        let mut read = ReadRange { from: range.from, until: range.until, readable };
         let Some(held) = self.partitions.get_mut(&range.partition) else { return read };
         // An executor need not know the topic's identity, and the driver must not forget it.
         held.position = Position { topic_id: held.position.topic_id, ..range.until };
         read.until = held.position;
-        let backlog = held.seen_end.is_some_and(|end| range.until.offset < end);
-        if backlog {
-            let behind_ms = range.reached_ms.map_or(0, |reached_ms| (end_ms - reached_ms).max(0));
-            read.behind_ms = Some(behind_ms.unsigned_abs().max(1));
+        held.reached_ms = range.reached_ms.or(held.reached_ms);
+        held.unasked &= range.reading != Reading::Following && range.until.offset == range.from;
+        if let Some(heard) = range.heard.filter(|_| readable) {
+            let age_ms = Millis::try_from(heard.age_ms).unwrap_or(Millis::MAX);
+            held.ends.hear(sent_ms.saturating_sub(age_ms), heard.end);
+            held.transaction = OpenTransaction::follow(held.transaction, heard.end, heard.high, now_ms);
         }
-        held.seen_end = range.log_end.or(held.seen_end);
         self.suspect(&range.partition, &range.reading);
         read
     }

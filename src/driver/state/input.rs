@@ -1,11 +1,14 @@
 //! What the state is told and what it wants done: the whole surface between logic and world.
 
-use super::Durability;
+use std::sync::Arc;
+
+use super::{CommitAnswer, Durability};
 use crate::checkpoint::{self, Slide};
 use crate::count::{Ring, Window};
 use crate::ids::{CutNumber, Generation, Millis, Offset, Partition, Position, Session, Slot, TopicId};
 use crate::launch::Target;
 use crate::snapshot::{Plan, Ranked};
+use crate::source::admin::LogRange;
 use crate::source::start::Loss;
 use crate::wire::message::{Counts, Delta, ToExecutor};
 
@@ -34,6 +37,8 @@ pub struct Settings {
     pub checkpoint: Option<Durability>,
     /// Which windows go into snapshots, with a checkpoint; `None`: there are no snapshots.
     pub snapshots: Option<Plan>,
+    /// Whether the job reads whatever topics match a pattern: one that is deleted leaves the job.
+    pub by_pattern: bool,
     /// Whether each slide's own counts are wanted as [`Effect::Slide`].
     pub report_slides: bool,
     /// Seed of the hash table; unknown to whoever chooses the keys.
@@ -49,6 +54,9 @@ pub struct Start {
     pub position: Position,
     /// The log's end when that was decided.
     pub log_end: Option<Offset>,
+    /// Whether that is the oldest record there was, because nobody has read any: should it expire before the first is
+    /// read, nothing is lost.
+    pub earliest: bool,
 }
 
 /// What earlier attempts left in the checkpoint.
@@ -73,8 +81,8 @@ pub struct Facts {
     pub topic_id: Option<TopicId>,
     /// Whether it has a leader.
     pub led: bool,
-    /// First offset and end of the log; `None` if the broker could not say.
-    pub log: Option<(Offset, Offset)>,
+    /// How far its log reaches; `None` if the broker could not say.
+    pub log: Option<LogRange>,
 }
 
 /// What happened.
@@ -86,14 +94,23 @@ pub enum Input {
     Started {
         /// Where every partition is read from.
         starts: Vec<Start>,
+        /// Since when the brokers were asked that: what they said is not older.
+        asked_ms: Millis,
         /// The window to go on with, if there is one.
         resumed: Option<Box<Resumed>>,
     },
-    /// What the job's topics look like now; `look` is the number of the last [`Effect::Look`] that it answers.
+    /// What the job's topics look like now.
     Looked {
-        /// Every partition of every topic of the job.
+        /// Number of the [`Effect::Look`] that it answers.
+        look: u64,
+        /// Every partition of every topic of the job that is there.
         facts: Vec<Facts>,
-        /// Number of the look.
+        /// Topics of which the brokers could not say whether they are there.
+        unclear: Vec<Arc<str>>,
+    },
+    /// The brokers could not say what the job's topics look like.
+    LookFailed {
+        /// Number of the [`Effect::Look`] that it answers.
         look: u64,
     },
     /// An executor has connected and said who it is.
@@ -131,11 +148,8 @@ pub enum Input {
     },
     /// So many executors are wanted from now on.
     Scale(u32),
-    /// Positions were committed to the group, or refused, which is a warning.
-    Committed {
-        /// Whether they were taken.
-        taken: bool,
-    },
+    /// What became of [`Effect::Commit`].
+    Committed(CommitAnswer),
     /// The checkpoint has this attempt's first base.
     StartKept,
     /// The checkpoint has every slide up to this end.
@@ -175,7 +189,7 @@ pub enum Effect {
     Base(Box<checkpoint::State>),
     /// Commit these positions to the group; answer with [`Input::Committed`].
     Commit(Vec<(Partition, Position)>),
-    /// Ask the broker about every partition at once; answer with [`Input::Looked`].
+    /// Ask the brokers about every partition now; answer with [`Input::Looked`] or [`Input::LookFailed`].
     Look(u64),
     /// Something that people and metrics should know.
     Event(Event),
@@ -253,6 +267,10 @@ pub enum Event {
     Lost(Loss),
     /// A partition appeared and is read from its beginning.
     PartitionAdded(Partition, Offset),
+    /// The oldest records expired before the first was read: the partition begins later.
+    BeginsLater(Partition, Offset),
+    /// An open transaction that does not end keeps this many records of the partition back; 0: no more.
+    HeldBack(Partition, u64),
     /// Records counted under null because the key rule found no key.
     Unkeyed(String, u64),
     /// The group refused positions.
@@ -276,6 +294,8 @@ pub enum Outcome {
     Stopped {
         /// Whether the last cut was answered, printed and committed before the deadline.
         clean: bool,
+        /// Whether positions are left that could not be committed. What the group refused is not among them.
+        uncommitted: bool,
     },
     /// It cannot go on, for a reason that a restart does not cure.
     Failed(String),

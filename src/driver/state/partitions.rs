@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::level::{HeardEnds, OpenTransaction};
 use super::{Effect, GATHER_MS, Resumed, Start, State};
 use crate::driver::assign;
-use crate::ids::{Millis, Offset, Partition, Position, Session};
+use crate::ids::{Millis, Partition, Position, Session};
 use crate::wire::message::ToExecutor;
 
 /// One partition of the job.
@@ -26,10 +27,22 @@ pub(super) struct Held {
     pub suspect: Option<Suspect>,
     /// Whether the broker names a leader.
     pub led: bool,
-    /// Looks in a row that did not find it.
-    pub absent_looks: u8,
-    /// Log end as heard at the slide before: what should be read by now.
-    pub seen_end: Option<Offset>,
+    /// When the first look was asked for that did not find it any more; `None` while it is there.
+    pub absent_ms: Option<Millis>,
+    /// When the first look was asked for that found a log that ends below `position`, where brokers know no topic ids.
+    pub below_ms: Option<Millis>,
+    /// Whether it begins at the oldest record there was, and its leader has not been asked for it yet.
+    pub unasked: bool,
+    /// How far its log was heard to reach lately.
+    pub ends: HeardEnds,
+    /// Whether reading was level with the log at the end of the newest closed slide, or where it began.
+    pub was_level: bool,
+    /// An open transaction that keeps records back.
+    pub transaction: Option<OpenTransaction>,
+    /// Whether people were told that it does.
+    pub held_back: bool,
+    /// Timestamp of the last record that was read.
+    pub reached_ms: Option<Millis>,
 }
 
 /// What is known of a partition whose reading stopped.
@@ -49,6 +62,8 @@ pub(super) enum Anew {
     Here,
     /// Behind lost offsets.
     At(Position),
+    /// Nowhere: the partition does not exist any more and leaves the job.
+    Nowhere,
 }
 
 /// How far a partition is on its way from one session to another.
@@ -63,7 +78,7 @@ pub(super) enum Leaving {
 }
 
 impl Held {
-    pub(super) fn new(position: Position, log_end: Option<Offset>) -> Self {
+    pub(super) fn new(position: Position, ends: HeardEnds) -> Self {
         Self {
             position,
             closed: position,
@@ -73,8 +88,14 @@ impl Held {
             anew: None,
             suspect: None,
             led: true,
-            absent_looks: 0,
-            seen_end: log_end,
+            absent_ms: None,
+            below_ms: None,
+            unasked: false,
+            ends,
+            was_level: false,
+            transaction: None,
+            held_back: false,
+            reached_ms: None,
         }
     }
 
@@ -85,9 +106,19 @@ impl Held {
         match self.anew.take() {
             Some(Anew::At(position)) => self.position = position,
             Some(Anew::Here) => {}
+            Some(Anew::Nowhere) => self.anew = Some(Anew::Nowhere),
             None => return,
         }
         self.suspect = None;
+    }
+
+    /// Whether a look must tell more about it soon.
+    pub(super) fn is_in_question(&self) -> bool {
+        self.anew.is_none() && (self.suspect.is_some() || self.absent_ms.is_some())
+    }
+
+    fn is_over(&self) -> bool {
+        self.owner.is_none() && self.anew == Some(Anew::Nowhere)
     }
 }
 
@@ -142,15 +173,30 @@ impl Partitions {
     /// Takes every partition of an ended session away from it.
     pub(super) fn orphan_all(&mut self, session: Session) {
         self.held.values_mut().filter(|held| held.owner == Some(session)).for_each(Held::orphan);
+        self.drop_over();
         self.unsettled = true;
+    }
+
+    /// Lets go of partitions that do not exist any more, once nobody reads them.
+    pub(super) fn drop_over(&mut self) {
+        self.held.retain(|_, held| !held.is_over());
     }
 }
 
 impl State {
-    pub(super) fn started(&mut self, starts: Vec<Start>, resumed: Option<Box<Resumed>>) {
-        for start in starts {
-            self.partitions.add(start.partition, Held::new(start.position, start.log_end));
+    /// The start is resolved, by what the brokers were asked from `asked_ms` on.
+    pub(super) fn started(
+        &mut self,
+        now_ms: Millis,
+        starts: Vec<Start>,
+        asked_ms: Millis,
+        resumed: Option<Box<Resumed>>,
+    ) {
+        for Start { partition, position, log_end, earliest } in starts {
+            let held = Held::new(position, HeardEnds::begin(asked_ms, log_end));
+            self.partitions.add(partition, Held { unasked: earliest, ..held });
         }
+        self.looks.begin(now_ms);
         if let Some(resumed) = resumed {
             self.slides.resume(*resumed);
         }
@@ -214,6 +260,7 @@ impl State {
             }
         }
         if !released.is_empty() {
+            self.partitions.drop_over();
             self.partitions.unsettle();
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::durable::Closed;
+use super::level::Judged;
 use super::{Effect, Event, Resumed, SlideReport, State};
 use crate::checkpoint::Marks;
 use crate::count::{Pairs, Ring, Window};
@@ -19,7 +20,7 @@ pub(super) struct Slides {
     open: VecDeque<Open>,
     last_cut: CutNumber,
     /// The last window end that was cut for, or that is durable from earlier attempts.
-    last_end_ms: Option<Millis>,
+    pub last_end_ms: Option<Millis>,
     /// The last window end that closed.
     pub closed_ms: Option<Millis>,
     /// Number of this attempt among all that windows come from.
@@ -36,7 +37,9 @@ pub(super) struct Slides {
 #[derive(Debug)]
 pub(super) struct Open {
     cut: CutNumber,
-    end_ms: Millis,
+    pub end_ms: Millis,
+    /// When the cut was sent.
+    pub sent_ms: Millis,
     /// Ends that passed without a cut of their own, before this one.
     skipped: Vec<Millis>,
     waiting: BTreeSet<Session>,
@@ -50,10 +53,8 @@ pub(super) struct Open {
 pub(super) struct ReadRange {
     pub from: Offset,
     pub until: Position,
-    /// Whether reading went on as it should.
-    pub following: bool,
-    /// How far behind the slide's end reading was, if a backlog was being worked off, milliseconds.
-    pub behind_ms: Option<u64>,
+    /// Whether nothing kept it from being read, as far as its reader knew.
+    pub readable: bool,
 }
 
 impl Slides {
@@ -110,11 +111,6 @@ impl Slides {
         self.open.iter().any(|slide| slide.cut >= cut && slide.answered > 0)
     }
 
-    /// The end of the slide that `cut` ends.
-    pub(super) fn end_of(&self, cut: CutNumber) -> Option<Millis> {
-        self.open.iter().find(|slide| slide.cut == cut).map(|slide| slide.end_ms)
-    }
-
     pub(super) fn of_cut(&mut self, cut: CutNumber) -> Option<&mut Open> {
         self.open.iter_mut().find(|slide| slide.cut == cut)
     }
@@ -154,6 +150,7 @@ impl State {
         let durable = self.commits.start_is_durable() || self.durable.has_start();
         if !self.slides.begun && owned && durable {
             self.slides.begin(now_ms, self.settings.slide_ms);
+            self.judge_start();
         }
     }
 
@@ -201,6 +198,7 @@ impl State {
         self.slides.open.push_back(Open {
             cut,
             end_ms,
+            sent_ms: now_ms,
             skipped,
             waiting: sessions.into_iter().collect(),
             answered: 0,
@@ -210,27 +208,21 @@ impl State {
     }
 
     /// Closes, in order, every slide that waits for nobody.
-    pub(super) fn close_slides(&mut self) {
+    pub(super) fn close_slides(&mut self, now_ms: Millis) {
         while self.slides.open.front().is_some_and(|slide| slide.waiting.is_empty()) {
             let Some(slide) = self.slides.open.pop_front() else { return };
             let everything: Vec<_> = self.partitions.iter().map(|(partition, _)| partition.clone()).collect();
             for &end_ms in &slide.skipped {
                 self.slides.whole = 0;
                 self.push(end_ms, Pairs::default());
-                self.show(end_ms, None, everything.clone(), BTreeMap::new());
+                let unread = Judged { unread: everything.clone(), ..Judged::default() };
+                self.show(end_ms, None, unread, BTreeMap::new());
             }
-            self.close(slide);
+            self.close(now_ms, slide);
         }
     }
 
-    fn close(&mut self, slide: Open) {
-        let read = |partition: &Partition| slide.ranges.get(partition).is_some_and(|range| range.following);
-        let unread = self.partitions.iter().filter(|(partition, held)| !(held.led && read(partition)));
-        let unread: Vec<_> = unread.map(|(partition, _)| partition.clone()).collect();
-        let backlog = slide.ranges.values().any(|range| range.behind_ms.is_some());
-        let after_gap = std::mem::take(&mut self.slides.after_gap);
-        let whole = unread.is_empty() && !backlog && slide.skipped.is_empty() && !after_gap;
-        self.slides.whole = if whole { self.slides.whole + 1 } else { 0 };
+    fn close(&mut self, now_ms: Millis, slide: Open) {
         for (partition, range) in &slide.ranges {
             if let Some(held) = self.partitions.get_mut(partition) {
                 // A base says which topic is counted, so that the next driver takes the one that is there now for it.
@@ -240,8 +232,12 @@ impl State {
                 held.closed = range.until;
             }
         }
+        let judged = self.judge_slide(now_ms, &slide);
+        let after_gap = std::mem::take(&mut self.slides.after_gap);
+        let whole = judged.whole && slide.skipped.is_empty() && !after_gap;
+        self.slides.whole = if whole { self.slides.whole + 1 } else { 0 };
         self.push(slide.end_ms, slide.pairs);
-        self.show(slide.end_ms, Some(slide.cut), unread, slide.ranges);
+        self.show(slide.end_ms, Some(slide.cut), judged, slide.ranges);
     }
 
     /// Makes the window the one that ends at `end_ms`: buckets leave by their end, not by how many there are.
@@ -256,12 +252,12 @@ impl State {
         &mut self,
         end_ms: Millis,
         cut: Option<CutNumber>,
-        unread: Vec<Partition>,
+        judged: Judged,
         ranges: BTreeMap<Partition, ReadRange>,
     ) {
+        let Judged { unread, behind_ms, .. } = judged;
         let ring = &self.slides.ring;
         let slides = (self.settings.length_ms / self.settings.slide_ms).unsigned_abs();
-        let behind_ms = ranges.values().filter_map(|range| range.behind_ms).max().unwrap_or(0);
         let ranges: Vec<_> = ranges.into_iter().map(|(p, range)| (p, range.from, range.until)).collect();
         let window = Window {
             start_ms: end_ms - self.settings.length_ms,

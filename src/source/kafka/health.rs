@@ -6,9 +6,9 @@ use rdkafka::consumer::Consumer;
 
 use super::KafkaSource;
 use crate::ids::Partition;
-use crate::source::SourceError;
 use crate::source::events::{Statistics, Trouble};
 use crate::source::slots::{Fault, fault_in_log};
+use crate::source::{HeardEnd, SourceError};
 
 /// A broker that says nothing for so long, beyond the wait we ask it for, does not answer.
 pub(super) const SILENCE: Duration = Duration::from_secs(3);
@@ -57,6 +57,7 @@ impl KafkaSource {
     /// Takes from the statistics which partitions can be read.
     fn observe(&mut self, statistics: &Statistics, trouble: Option<Trouble>) {
         let silence = if self.queued() == 0 { self.silence } else { Duration::MAX };
+        let committed = self.settings.read_committed();
         let mut all_well = true;
         for (_, slot) in self.slots.iter_mut().filter(|(_, slot)| !slot.stopped()) {
             let blocked = unreachable(statistics, &slot.partition, silence).map(|why| match &trouble {
@@ -66,11 +67,29 @@ impl KafkaSource {
             });
             all_well &= blocked.is_none();
             slot.observe(blocked);
+            slot.heard_end = heard_end(statistics, &slot.partition, committed).or(slot.heard_end);
         }
         if all_well {
             self.client.context().inbox().trouble = None;
         }
     }
+}
+
+/// How far this partition's log reached when its leader last answered, and when that was.
+///
+/// The answer may have been about other partitions of the same leader: one whose queue is full is left out of fetches.
+fn heard_end(statistics: &Statistics, partition: &Partition, committed: bool) -> Option<HeardEnd> {
+    let topic = statistics.topics.get(&*partition.topic)?;
+    let known = topic.partitions.get(&partition.number.to_string())?;
+    let (_, leader) = statistics.broker(known.broker).filter(|(_, leader)| leader.state == "UP")?;
+    let idle_us = u64::try_from(leader.rxidle).ok()?;
+    let end = if committed { known.ls_offset } else { known.hi_offset };
+    let there = known.fetch_state == "active" && end >= 0 && known.hi_offset >= 0;
+    there.then(|| HeardEnd {
+        end,
+        high: known.hi_offset.max(end),
+        at: Duration::from_micros(statistics.ts.saturating_sub(idle_us)),
+    })
 }
 
 /// Why this partition cannot be read now, as far as the client knows.

@@ -1,0 +1,196 @@
+//! Whether reading is level with a partition's log, judged by how far the log was heard to reach, and when.
+//!
+//! ```text
+//!        end(k-2)         end(k-1)          end(k)       the ends of slides
+//!    ------|----------------|-----------------|----->
+//!      |<--- 2 s --->|                                   an end heard here ...
+//!                                      until(p, k)       ... and reached here: p is level at cut k
+//! ```
+//!
+//! An end heard at most [`FRESH_MS`] before slide k begins lies behind everything that was appended before that. So
+//! of a partition that is level at cut k, slides up to k hold all of it; and of one that is level at cut k-1, slide k
+//! holds nothing that is more than a slide and [`FRESH_MS`] older than its begin.
+
+use std::collections::VecDeque;
+
+use super::partitions::Held;
+use super::slides::Open;
+use super::{Effect, Event, State};
+use crate::ids::{Millis, Offset, Partition};
+
+/// How long before a slide's begin an end may have been heard to count for it, milliseconds.
+pub(super) const FRESH_MS: Millis = 2_000;
+/// Ends are remembered this far apart, milliseconds. It bounds how many there are.
+const APART_MS: Millis = 250;
+
+/// The ends of one partition's log that were heard lately.
+#[derive(Debug, Clone, Default)]
+pub(super) struct HeardEnds {
+    /// When it was heard at the earliest, by the driver's clock, and the end; ascending.
+    ends: VecDeque<(Millis, Offset)>,
+}
+
+impl HeardEnds {
+    /// Of a log whose end is known when reading begins, or begins anew.
+    pub(super) fn begin(heard_ms: Millis, end: Option<Offset>) -> Self {
+        Self { ends: end.map(|end| (heard_ms, end)).into_iter().collect() }
+    }
+
+    /// The leader has said where the log ends.
+    pub(super) fn hear(&mut self, heard_ms: Millis, end: Offset) {
+        if self.ends.back().is_none_or(|(last_ms, _)| heard_ms >= last_ms + APART_MS) {
+            self.ends.push_back((heard_ms, end));
+        }
+    }
+
+    /// Whether anything was heard lately enough for the slide that begins at `begin_ms`; forgets what is too old for
+    /// this slide and so for all later ones.
+    pub(super) fn fresh(&mut self, begin_ms: Millis) -> bool {
+        while self.ends.front().is_some_and(|(heard_ms, _)| *heard_ms < begin_ms - FRESH_MS) {
+            self.ends.pop_front();
+        }
+        !self.ends.is_empty()
+    }
+
+    /// Whether reading that has got to `until` is level at the end of the slide that begins at `begin_ms`.
+    pub(super) fn level(&mut self, until: Offset, begin_ms: Millis) -> bool {
+        self.fresh(begin_ms) && self.ends.iter().any(|(_, end)| *end <= until)
+    }
+}
+
+/// An open transaction that keeps records back: where, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OpenTransaction {
+    /// The last stable offset, which has not moved since.
+    pub stable: Offset,
+    /// The high watermark.
+    pub high: Offset,
+    /// When it was first seen there.
+    pub since_ms: Millis,
+}
+
+/// The last stable offset must stand still for this long before its partition counts as held back, milliseconds.
+const HELD_AFTER_MS: Millis = 10_000;
+
+impl OpenTransaction {
+    /// What `before` has become now that the leader says this.
+    pub(super) fn follow(before: Option<Self>, stable: Offset, high: Offset, now_ms: Millis) -> Option<Self> {
+        let since_ms =
+            before.filter(|before| before.stable == stable).map_or(now_ms, |before| before.since_ms);
+        (high > stable).then_some(Self { stable, high, since_ms })
+    }
+
+    /// Offsets that are kept back.
+    pub(super) fn records(&self) -> u64 {
+        (self.high - self.stable).max(0).unsigned_abs()
+    }
+
+    /// Whether it has stood still for so long that nobody may end it.
+    pub(super) fn holds(&self, now_ms: Millis) -> bool {
+        now_ms >= self.since_ms + HELD_AFTER_MS
+    }
+}
+
+/// How much of the truth a slide holds.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    /// Whether every partition was level when it began and when it ended.
+    pub whole: bool,
+    /// Partitions that could not be read.
+    pub unread: Vec<Partition>,
+    /// How old the last record was that was read of a partition that is not level, milliseconds.
+    pub behind_ms: u64,
+}
+
+impl State {
+    /// The first slide begins: which partitions begin at the end of their log.
+    pub(super) fn judge_start(&mut self) {
+        let Some(begin_ms) = self.slides.last_end_ms else { return };
+        let before_ms = begin_ms - self.settings.slide_ms;
+        for (_, held) in self.partitions.iter_mut() {
+            held.was_level = held.ends.level(held.position.offset, before_ms);
+        }
+    }
+
+    /// A slide closes, with every partition where it is at its end.
+    pub(super) fn judge_slide(&mut self, now_ms: Millis, slide: &Open) -> Judged {
+        let begin_ms = slide.end_ms - self.settings.slide_ms;
+        let mut judged = Judged { whole: true, ..Judged::default() };
+        for (partition, held) in self.partitions.iter_mut() {
+            // One on its way from one reader to another is in no range. That is no harm as long as its end is fresh.
+            let readable = slide.ranges.get(partition).is_none_or(|range| range.readable);
+            let held_back = held.transaction.is_some_and(|transaction| transaction.holds(now_ms));
+            let readable = readable && !held_back && held.led && held.is_undisturbed();
+            let readable = held.ends.fresh(begin_ms) && readable;
+            let level = readable && held.ends.level(held.closed.offset, begin_ms);
+            judged.whole &= held.was_level && level;
+            held.was_level = level;
+            if !readable {
+                judged.unread.push(partition.clone());
+            } else if !level {
+                judged.behind_ms = judged.behind_ms.max(held.behind_ms(slide.end_ms));
+            }
+            if held_back != std::mem::replace(&mut held.held_back, held_back) {
+                let records = held.transaction.filter(|_| held_back).map_or(0, |open| open.records());
+                self.out.push(Effect::Event(Event::HeldBack(partition.clone(), records)));
+            }
+        }
+        judged
+    }
+}
+
+impl Held {
+    fn is_undisturbed(&self) -> bool {
+        self.suspect.is_none() && self.anew.is_none()
+    }
+
+    /// How long before the slide's end the last record that was read was written; at least 1.
+    fn behind_ms(&self, end_ms: Millis) -> u64 {
+        self.reached_ms.map_or(1, |reached_ms| (end_ms - reached_ms).max(1)).unsigned_abs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_counts_for_slides_that_begin_within_two_seconds() {
+        let mut ends = HeardEnds::begin(10_000, Some(5));
+        assert!(ends.level(5, 12_000));
+        assert!(!ends.level(4, 12_000), "reading has not got there");
+        assert!(!ends.level(5, 12_001));
+        assert!(!ends.fresh(12_000), "what was too old is forgotten");
+    }
+
+    #[test]
+    fn any_fresh_end_that_was_reached_will_do() {
+        let mut ends = HeardEnds::begin(10_000, Some(5));
+        ends.hear(10_100, 7);
+        ends.hear(11_000, 9);
+        assert!(ends.level(5, 11_000), "a move under load: the newest end was not reached");
+        assert!(!ends.level(5, 12_500), "only the newest is fresh");
+        assert!(ends.level(9, 12_500));
+    }
+
+    #[test]
+    fn a_bounded_number_of_ends_is_remembered() {
+        let mut ends = HeardEnds::default();
+        for n in 0..1_000 {
+            ends.hear(n * 10, n);
+            ends.fresh(n * 10);
+        }
+        assert!(ends.ends.len() <= 10, "{}", ends.ends.len());
+    }
+
+    #[test]
+    fn a_transaction_holds_once_the_stable_offset_has_stood_still() {
+        let at = |before, stable, high, now_ms| OpenTransaction::follow(before, stable, high, now_ms);
+        let first = at(None, 5, 6, 1_000);
+        let still = at(first, 5, 90, 10_999);
+        assert!(!still.unwrap().holds(10_999) && still.unwrap().holds(11_000));
+        let moved = at(still, 6, 90, 11_500);
+        assert!(!moved.unwrap().holds(21_000), "others follow each other, none is stuck");
+        assert_eq!(at(moved, 90, 90, 12_000), None);
+    }
+}
