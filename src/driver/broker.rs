@@ -120,7 +120,7 @@ fn work(
     let admin = Arc::new(Admin::connect(&client_settings(job, PREFETCH_BYTES))?);
     let rule = start::topics_rule(job)?;
     let patience = Patience { patient, requests };
-    let Some(stream) = patience.until(|| start::found(&admin, &rule))? else { return Ok(()) };
+    let Some(stream) = patience.until(|| start::found(&admin, &rule, job))? else { return Ok(()) };
     if answers.send(Answer::Found(stream)).is_err() {
         return Ok(());
     }
@@ -167,8 +167,11 @@ impl Looker {
 
     fn look(&mut self, look: u64) {
         match look::look(&self.admin, &self.rule) {
-            Ok((topics, facts)) => {
+            Ok(look::Looked { topics, facts, unclear }) => {
                 self.failing = false;
+                if !unclear.is_empty() {
+                    tracing::debug!(?unclear, "the cluster does not say whether these topics are there");
+                }
                 let _ = self.answers.send(Answer::Looked { topics, facts, look });
             }
             Err(error) if !self.failing => {

@@ -21,6 +21,7 @@ use super::settings::ClientSettings;
 use crate::ids::{Millis, Offset, Partition, Position, TopicId};
 
 mod error;
+mod topics;
 
 pub use error::{AdminError, CommitError};
 
@@ -30,9 +31,9 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 /// Which topics a job reads.
 #[derive(Debug, Clone)]
 pub enum TopicsRule {
-    /// These, all of which must exist.
+    /// These.
     Names(Vec<String>),
-    /// Every topic whose name this matches, internal ones aside; at least one must exist.
+    /// Every topic whose name this matches, internal ones aside.
     Pattern(Regex),
 }
 
@@ -43,6 +44,19 @@ impl fmt::Display for TopicsRule {
             Self::Pattern(pattern) => f.write_str(pattern.as_str()),
         }
     }
+}
+
+/// What the cluster says of the topics of a rule, each by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Topics {
+    /// Those that exist, by name.
+    pub found: Vec<TopicInfo>,
+    /// Names of which the cluster says that there is no such topic.
+    pub absent: Vec<String>,
+    /// Names of which the cluster could not or would not say anything, with the reason.
+    pub unclear: Vec<(String, String)>,
+    /// Those of `unclear` that an access rule keeps from this user.
+    pub denied: Vec<String>,
 }
 
 /// A topic.
@@ -109,8 +123,10 @@ impl Admin {
         self
     }
 
-    /// The topics of the rule, by name. Fails when one that is named, or any that matches, does not exist.
-    pub fn describe(&self, rule: &TopicsRule) -> Result<Vec<TopicInfo>, AdminError> {
+    /// What the cluster says of the topics of the rule. Never creates one by asking.
+    ///
+    /// Each topic is judged by itself. An error means that nothing could be asked at all.
+    pub fn describe(&self, rule: &TopicsRule) -> Result<Topics, AdminError> {
         let names = match rule {
             TopicsRule::Names(names) => names.clone(),
             TopicsRule::Pattern(pattern) => {
@@ -122,35 +138,16 @@ impl Admin {
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
         names.sort_unstable();
         names.dedup();
-        let absent =
-            |topics: String| AdminError::NoTopic { topics, brokers: self.settings.brokers().to_owned() };
         if names.is_empty() {
-            return Err(absent(rule.to_string()));
+            return Ok(Topics::default());
         }
         let action = || format!("describe topic {rule}");
         let described = if self.controller_answers(names[0])? {
             self.ask(action, |wait| requests::describe_topics(&self.client, &names, wait))?
         } else {
-            names
-                .iter()
-                .map(|name| self.metadata(Some(name)).map(|all| plain(name, &all)))
-                .collect::<Result<_, _>>()?
+            self.describe_plainly(&names)?
         };
-        let mut topics = Vec::with_capacity(described.len());
-        let mut missing = Vec::new();
-        for (name, topic) in names.iter().zip(described) {
-            match topic {
-                // A pattern's topic may be deleted between the two questions.
-                Err(failure) if failure.is(error::UNKNOWN_TOPIC) => missing.push(*name),
-                Err(failure) => return Err(self.error(format!("describe topic {name}"), failure)),
-                Ok(topic) if topic.internal && matches!(rule, TopicsRule::Pattern(_)) => {}
-                Ok(topic) => topics.push(topic_info(topic)),
-            }
-        }
-        if topics.is_empty() || matches!(rule, TopicsRule::Names(_)) && !missing.is_empty() {
-            return Err(absent(if missing.is_empty() { rule.to_string() } else { missing.join(", ") }));
-        }
-        Ok(topics)
+        Ok(topics::sort(rule, &names, described))
     }
 
     /// How far these partitions' logs reach, in the same order; a reason where the leader could not tell.
@@ -253,6 +250,24 @@ impl Admin {
         Ok(metadata.brokers().iter().any(|broker| broker.id() == controller))
     }
 
+    /// What plain metadata says of these topics. Once a broker does not answer, the other topics are not worth the
+    /// same wait.
+    fn describe_plainly(&self, names: &[&str]) -> Result<Vec<Result<Described, Failure>>, AdminError> {
+        let mut described = Vec::with_capacity(names.len());
+        for name in names {
+            match self.metadata(Some(name)) {
+                Ok(metadata) => described.push(topics::plain(name, &metadata)),
+                Err(error) if described.is_empty() => return Err(error),
+                Err(error) => {
+                    let code = Code::RD_KAFKA_RESP_ERR__TIMED_OUT as i32;
+                    described.resize(names.len(), Err(Failure { code, reason: error.to_string() }));
+                    break;
+                }
+            }
+        }
+        Ok(described)
+    }
+
     /// What brokers say of one topic, or of all.
     fn metadata(&self, topic: Option<&str>) -> Result<Metadata, AdminError> {
         let action =
@@ -320,30 +335,8 @@ impl Admin {
 
 type Offsets = BTreeMap<Partition, Result<Offset, String>>;
 
-/// A topic without its id, which plain metadata does not tell.
-fn plain(name: &str, metadata: &Metadata) -> Result<Described, Failure> {
-    let unknown = || Failure::new(Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
-    let topic = metadata.topics().iter().find(|topic| topic.name() == name).ok_or_else(unknown)?;
-    if let Some(error) = topic.error() {
-        return Err(Failure::new(error));
-    }
-    let partitions = topic.partitions().iter();
-    let partitions = partitions.map(|p| (p.id(), p.leader(), p.replicas().to_vec(), p.isr().to_vec()));
-    Ok(Described { name: name.to_owned(), id: None, internal: false, partitions: partitions.collect() })
-}
-
 fn no_answer() -> String {
     "no answer for this partition".to_owned()
-}
-
-fn topic_info(topic: Described) -> TopicInfo {
-    let mut partitions: Vec<PartitionInfo> = topic
-        .partitions
-        .into_iter()
-        .map(|(number, leader, replicas, isr)| PartitionInfo { number, leader, replicas, isr })
-        .collect();
-    partitions.sort_by_key(|partition| partition.number);
-    TopicInfo { name: topic.name, id: topic.id, partitions }
 }
 
 fn failure(error: KafkaError) -> Failure {

@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::Producer;
 use spindle::clock::Clock;
 use spindle::ids::{Offset, Partition, Position};
-use spindle::source::admin::{AdminError, CommitError, LogRange, TopicInfo, TopicsRule};
+use spindle::source::admin::{AdminError, CommitError, LogRange, TopicInfo, Topics, TopicsRule};
 use spindle::source::start::{Facts, LossPolicy, LossReason, StartRule, resolve_start};
 use spindle::source::{Admin, ClientSettings, Record, Source, State, Visit};
 
@@ -71,7 +71,7 @@ impl Reading {
 }
 
 fn describe(admin: &Admin, topic: &str) -> TopicInfo {
-    admin.describe(&TopicsRule::Names(vec![topic.to_owned()])).unwrap().remove(0)
+    admin.describe(&TopicsRule::Names(vec![topic.to_owned()])).unwrap().found.remove(0)
 }
 
 fn range(admin: &Admin, topic: &str) -> LogRange {
@@ -82,7 +82,7 @@ fn range(admin: &Admin, topic: &str) -> LogRange {
 fn topics_are_described_with_ids() {
     let (a, b) = (Topic::create("describe-a", 3), Topic::create("describe-b", 1));
     let admin = Admin::connect(&settings("g", true)).unwrap();
-    let topics = admin.describe(&TopicsRule::Names(vec![b.name.clone(), a.name.clone()])).unwrap();
+    let topics = admin.describe(&TopicsRule::Names(vec![b.name.clone(), a.name.clone()])).unwrap().found;
     assert_eq!(topics.iter().map(|t| &t.name).collect::<Vec<_>>(), [&a.name, &b.name]);
     assert!(topics[0].id.is_some() && topics[0].id != topics[1].id, "{topics:?}");
     assert_eq!(topics[0].partitions.iter().map(|p| p.number).collect::<Vec<_>>(), [0, 1, 2]);
@@ -90,7 +90,7 @@ fn topics_are_described_with_ids() {
         topics[0].partitions.iter().all(|p| p.leader >= 0 && p.replicas == [p.leader] && p.isr == p.replicas)
     );
     let suffix = a.name.trim_start_matches("spindle-test-describe-a");
-    let found = admin.describe(&pattern(&format!("^spindle-test-describe-.*{suffix}$"))).unwrap();
+    let found = admin.describe(&pattern(&format!("^spindle-test-describe-.*{suffix}$"))).unwrap().found;
     assert_eq!(found, topics[..1]);
     assert!(!admin.cluster_id().unwrap().unwrap().is_empty());
 }
@@ -100,14 +100,16 @@ fn pattern(pattern: &str) -> TopicsRule {
 }
 
 #[test]
-fn absent_topics_are_named() {
+fn an_absent_topic_says_nothing_about_the_others() {
     let admin = Admin::connect(&settings("g", true)).unwrap();
-    let name = unique("absent");
-    let error = admin.describe(&TopicsRule::Names(vec![name.clone()])).unwrap_err();
-    assert!(matches!(&error, AdminError::NoTopic { topics, .. } if *topics == name), "{error}");
-    assert!(error.to_string().contains(&brokers()) && error.to_string().contains("create it"), "{error}");
-    let error = admin.describe(&pattern(&format!("^{name}"))).unwrap_err();
-    assert!(matches!(error, AdminError::NoTopic { .. }), "{error}");
+    let (there, absent) = (Topic::create("there", 1), unique("absent"));
+    let names = vec!["not a name".to_owned(), there.name.clone(), absent.clone()];
+    let topics = admin.describe(&TopicsRule::Names(names)).unwrap();
+    assert_eq!(topics.found.iter().map(|topic| &topic.name).collect::<Vec<_>>(), [&there.name]);
+    assert_eq!(topics.absent, ["not a name", &absent], "a name that no topic can have is absent, too");
+    assert_eq!((topics.unclear, topics.denied), (vec![], vec![]));
+    let nothing = admin.describe(&pattern(&format!("^{absent}"))).unwrap();
+    assert_eq!(nothing, Topics::default());
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::snapshots::{Books, Row, SLIDES, job, offset, produce, rows, verify};
 
 fn topic_id(topic: &Topic) -> Option<TopicId> {
     let admin = Admin::connect(&settings("anyone", true)).unwrap();
-    admin.describe(&TopicsRule::Names(vec![topic.name.clone()])).unwrap().remove(0).id
+    admin.describe(&TopicsRule::Names(vec![topic.name.clone()])).unwrap().found.remove(0).id
 }
 
 fn topic(name: &str) -> Topic {

@@ -2,15 +2,16 @@
 //! [`Broker`](super::Broker)'s first answers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::mpsc as requests;
 use std::time::Duration;
 
 use super::{Request, StartRules, log_ranges, partitions_of};
-use crate::config::{Job, OnDataLoss, Topics};
+use crate::config::{self, Job, OnDataLoss};
 use crate::driver::keeper::Stream;
 use crate::driver::state::Start;
 use crate::ids::{Partition, Position};
-use crate::source::admin::{Admin, TopicsRule};
+use crate::source::admin::{Admin, TopicInfo, Topics, TopicsRule};
 use crate::source::start::{self, Loss, LossPolicy, StartError, StartRule};
 
 /// How long a start waits for partitions without a leader.
@@ -23,8 +24,8 @@ const KAFKA_EVERY: Duration = Duration::from_secs(2);
 /// A pattern is for whole names, as the job file says.
 pub(super) fn topics_rule(job: &Job) -> anyhow::Result<TopicsRule> {
     Ok(match job.source.topics().map_err(anyhow::Error::msg)? {
-        Topics::Named(names) => TopicsRule::Names(names.to_vec()),
-        Topics::Matching(pattern) => TopicsRule::Pattern(pattern),
+        config::Topics::Named(names) => TopicsRule::Names(names.to_vec()),
+        config::Topics::Matching(pattern) => TopicsRule::Pattern(pattern),
     })
 }
 
@@ -69,9 +70,52 @@ impl Patience<'_> {
     }
 }
 
-pub(super) fn found(admin: &Admin, rule: &TopicsRule) -> anyhow::Result<Stream> {
-    let topics = admin.describe(rule)?.into_iter().map(|topic| (topic.name, topic.id)).collect();
+pub(super) fn found(admin: &Admin, rule: &TopicsRule, job: &Job) -> anyhow::Result<Stream> {
+    let topics = topics(admin, rule, job)?.into_iter().map(|topic| (topic.name, topic.id)).collect();
     Ok(Stream { cluster: admin.cluster_id()?, topics })
+}
+
+/// The job's topics, all of which must be there; a pattern must match one.
+fn topics(admin: &Admin, rule: &TopicsRule, job: &Job) -> anyhow::Result<Vec<TopicInfo>> {
+    Ok(complete(admin.describe(rule)?, rule, &job.source.brokers.join(","))?)
+}
+
+fn complete(topics: Topics, rule: &TopicsRule, brokers: &str) -> Result<Vec<TopicInfo>, NotThere> {
+    let Topics { found, mut absent, unclear, denied: _ } = topics;
+    if matches!(rule, TopicsRule::Pattern(_)) && found.is_empty() && unclear.is_empty() {
+        absent.push(rule.to_string());
+    }
+    if absent.is_empty() && unclear.is_empty() {
+        return Ok(found);
+    }
+    Err(NotThere { absent, unclear, brokers: brokers.to_owned() })
+}
+
+/// Topics without which reading cannot begin.
+#[derive(Debug, thiserror::Error)]
+struct NotThere {
+    /// The cluster says that there are none of these names, or that nothing matches this pattern.
+    absent: Vec<String>,
+    /// The cluster could not say, and why.
+    unclear: Vec<(String, String)>,
+    brokers: String,
+}
+
+impl fmt::Display for NotThere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { absent, unclear, brokers } = self;
+        let mut parts = Vec::new();
+        if let [only] = absent.as_slice() {
+            parts.push(format!("topic {only} does not exist on {brokers}: create it, or correct source.topics or source.brokers"));
+        } else if !absent.is_empty() {
+            let absent = absent.join(", ");
+            parts.push(format!("topics {absent} do not exist on {brokers}: create them, or correct source.topics or source.brokers"));
+        }
+        parts.extend(
+            unclear.iter().map(|(topic, reason)| format!("describe topic {topic} on {brokers}: {reason}")),
+        );
+        f.write_str(&parts.join("; "))
+    }
 }
 
 /// Where every partition is read from, and what is lost by it. What comes out is numbers.
@@ -82,7 +126,7 @@ pub(super) fn resolve(
     rules: StartRules,
     held: Option<&[(Partition, Position)]>,
 ) -> anyhow::Result<(Vec<Start>, Vec<Loss>)> {
-    let topics = admin.describe(rule)?;
+    let topics = topics(admin, rule, job)?;
     let partitions: Vec<_> = topics.iter().flat_map(partitions_of).collect();
     let ranges: BTreeMap<_, _> = log_ranges(admin, &partitions)?;
     let from_checkpoint = held.is_some();
@@ -120,4 +164,41 @@ pub(super) fn resolve(
         Start { partition, position, log_end }
     };
     Ok((resolved.positions.into_iter().map(start).collect(), resolved.losses))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(name: &str) -> TopicInfo {
+        TopicInfo { name: name.to_owned(), id: None, partitions: Vec::new() }
+    }
+
+    fn refused(topics: Topics, rule: &TopicsRule) -> String {
+        complete(topics, rule, "b:1").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn exactly_the_topics_that_are_missing_are_named() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let rule = TopicsRule::Names(names(&["a", "b", "c", "d"]));
+        let found = vec![topic("a")];
+        let there = complete(Topics { found: found.clone(), ..Topics::default() }, &rule, "b:1").unwrap();
+        assert_eq!(there, found);
+        let told =
+            refused(Topics { found: found.clone(), absent: names(&["b"]), ..Topics::default() }, &rule);
+        assert!(told.starts_with("topic b does not exist on b:1: create it"), "{told}");
+        let unclear = vec![("d".to_owned(), "authorization failed".to_owned())];
+        let some = Topics { found, absent: names(&["b", "c"]), unclear, denied: names(&["d"]) };
+        let told = refused(some, &rule);
+        assert!(told.starts_with("topics b, c do not exist"), "{told}");
+        assert!(told.ends_with("; describe topic d on b:1: authorization failed"), "{told}");
+    }
+
+    #[test]
+    fn a_pattern_must_match_a_topic() {
+        let rule = TopicsRule::Pattern(regex::Regex::new("^x-.*$").unwrap());
+        let told = refused(Topics::default(), &rule);
+        assert!(told.starts_with("topic ^x-.*$ does not exist"), "{told}");
+    }
 }

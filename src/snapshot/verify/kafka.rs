@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::KeyRule;
 use crate::ids::{Offset, Partition, Position, TopicId};
 use crate::snapshot::facts::Facts;
-use crate::source::admin::{Admin, AdminError, LogRange, TopicInfo, TopicsRule};
+use crate::source::admin::{Admin, LogRange, TopicInfo, TopicsRule};
 use crate::source::{ClientSettings, Key, KeyReader, Record, Source, State, Visit};
 
 /// How long a partition may be silent before the brokers count as unreachable.
@@ -58,14 +58,11 @@ impl Kafka {
     fn topics(&self, slides: &[Facts]) -> anyhow::Result<BTreeMap<String, TopicInfo>> {
         let names: BTreeSet<String> =
             slides.iter().flat_map(Facts::read).map(|(partition, ..)| partition.topic.to_string()).collect();
-        let mut topics = BTreeMap::new();
-        for name in names {
-            match self.admin.describe(&TopicsRule::Names(vec![name.clone()])) {
-                Err(AdminError::NoTopic { .. }) => {}
-                described => topics.extend(described?.into_iter().map(|topic| (name.clone(), topic))),
-            }
+        let described = self.admin.describe(&TopicsRule::Names(names.into_iter().collect()))?;
+        if let Some((topic, reason)) = described.unclear.first() {
+            bail!("describe topic {topic}: {reason}");
         }
-        Ok(topics)
+        Ok(described.found.into_iter().map(|topic| (topic.name.clone(), topic)).collect())
     }
 
     /// What is to be read of each partition; slides of which something cannot be had any more get their reason.

@@ -11,16 +11,6 @@ pub enum AdminError {
     /// The client refused its settings.
     #[error("create Kafka client: {0}; check source.properties")]
     Settings(String),
-    /// A topic is not there.
-    #[error(
-        "topic {topics} does not exist on {brokers}: create it, or correct source.topics or source.brokers"
-    )]
-    NoTopic {
-        /// The names or the pattern.
-        topics: String,
-        /// As configured.
-        brokers: String,
-    },
     /// No broker answered in time.
     #[error(
         "{action} on {brokers}: no broker could be reached: {reason}; check source.brokers and the network"
@@ -104,7 +94,8 @@ pub(super) const NO_COORDINATOR: &[Code] = &[
     Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
 ];
 
-const DENIED: &[Code] = &[
+/// Codes for an answer that is a refusal.
+pub(super) const DENIED: &[Code] = &[
     Code::RD_KAFKA_RESP_ERR__AUTHENTICATION,
     Code::RD_KAFKA_RESP_ERR__SSL,
     Code::RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
