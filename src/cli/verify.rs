@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{STORE_PATIENCE, Usage, block_on, out};
 use crate::clock::Clock;
-use crate::config::{Isolation, Job, TimeMode};
+use crate::config::{Isolation, Job};
 use crate::exit;
 use crate::ids::Millis;
 use crate::sink::json;
@@ -59,9 +59,6 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<u8> {
     let Some(section) = &job.snapshots else {
         return Err(Usage(format!("job {} writes no snapshots: see snapshots.path", job.name)).into());
     };
-    if job.window.time == TimeMode::Event {
-        return Err(Usage("windows of time: event cannot be recounted by offsets".to_owned()).into());
-    }
     let address = Address::parse(&section.path).map_err(|error| Usage(error.to_string()))?;
     let store = Store::open(&address, STORE_PATIENCE)?;
     let source = &job.source;

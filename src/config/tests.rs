@@ -186,9 +186,18 @@ fn wrong_windows_are_refused() {
     insta::assert_snapshot!(error("window: {length: 300}"), @"job.yaml:3:18: window.length: 300 has no unit, so seconds and milliseconds cannot be told apart; write 300s or 300ms");
     insta::assert_snapshot!(error("window: {length: 30d, slide: 1s}"), @"job.yaml:3:18: window.length: 30d in slides of 1s makes 2592000 slides, at most 1000000 are kept; take a longer slide");
     insta::assert_snapshot!(error("window: {length: 900000s, slide: 1s}\ndriver: {memory: 64M}"), @"job.yaml:3:18: window.length: 900000 slides do not fit in driver.memory (64M) even when empty; raise it to 110M or take a longer slide");
-    insta::assert_snapshot!(error("window: {lateness: 1s}"), @"job.yaml:3:20: window.lateness: has a meaning only with window.time: event");
-    insta::assert_snapshot!(error("window: {time: event, idle: 0s}"), @"job.yaml:3:29: window.idle: 0s would count every partition as idle at once; take some seconds");
+    insta::assert_snapshot!(error("window: {lateness: 1s}"), @"job.yaml:3:20: window.lateness: belongs to event time (window.time: event), which is not built yet; leave it out");
+    insta::assert_snapshot!(error("window: {idle: 1s}"), @"job.yaml:3:16: window.idle: belongs to event time (window.time: event), which is not built yet; leave it out");
     insta::assert_snapshot!(error("window: {time: evnt}"), @"job.yaml:3:16: window.time: `evnt` is not one of processing, event; did you mean event?");
+}
+
+#[test]
+fn event_time_is_refused_until_it_is_built() {
+    let refused = "window.time: event time is not built yet, records are counted when they are read; take processing, or leave it out";
+    assert_eq!(error("window: {time: event}"), format!("job.yaml:3:16: {refused}"));
+    assert_eq!(error("window: {time: event, lateness: 1s}"), format!("job.yaml:3:16: {refused}"));
+    assert_eq!(error("window:\n  slide: 1s\n  time: event"), format!("job.yaml:5:9: {refused}"));
+    assert_eq!(with(&[("window.time", "event")]).unwrap_err(), format!("--conf: {refused}"));
 }
 
 #[test]

@@ -15,11 +15,11 @@ pub struct Window {
     pub length: Timespan,
     /// How far apart windows are, and the interval between two cuts; at least 10ms.
     pub slide: Timespan,
-    /// Which time puts a record into a slide.
+    /// Which time puts a record into a slide. Only `processing` is built so far.
     pub time: TimeMode,
-    /// Event time only: how far behind the newest timestamp of its partition a record may be.
+    /// Event time only, not built yet: how far behind the newest timestamp of its partition a record may be.
     pub lateness: Timespan,
-    /// Event time only: a partition that is read to its end for so long no longer holds the window back.
+    /// Event time only, not built yet: a partition that is read to its end for so long no longer holds the window back.
     pub idle: Timespan,
 }
 
@@ -30,7 +30,7 @@ pub enum TimeMode {
     /// When it was read, as Spark Streaming.
     #[default]
     Processing,
-    /// Its Kafka timestamp.
+    /// Its Kafka timestamp. Not built yet: a job that asks for it is refused.
     Event,
 }
 
@@ -100,15 +100,20 @@ impl Window {
 
     fn check_event_only(&self, at: &KeyPath) -> Result<(), Problem> {
         let default = Self::default();
-        let only = |key| Err(Problem::value(at.key(key), "has a meaning only with window.time: event"));
+        let only = |key| {
+            let message = "belongs to event time (window.time: event), which is not built yet; leave it out";
+            Err(Problem::value(at.key(key), message))
+        };
         match self.time {
+            // Counting such a job by processing time would be a wrong answer, and a quiet one.
+            TimeMode::Event => {
+                let message = "event time is not built yet, records are counted when they are read; \
+                               take processing, or leave it out";
+                Err(Problem::value(at.key("time"), message))
+            }
             TimeMode::Processing if self.lateness != default.lateness => only("lateness"),
             TimeMode::Processing if self.idle != default.idle => only("idle"),
-            TimeMode::Event if self.idle.ms() == 0 => {
-                let message = "0s would count every partition as idle at once; take some seconds";
-                Err(Problem::value(at.key("idle"), message))
-            }
-            _ => Ok(()),
+            TimeMode::Processing => Ok(()),
         }
     }
 }
