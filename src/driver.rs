@@ -22,7 +22,7 @@ pub use run::run;
 pub use setup::{Command, Ended, Note, Setup};
 pub use snapshots::SnapshotSetup;
 
-use crate::config::{Console, Isolation, Job, OnDataLoss};
+use crate::config::{Console, Isolation, Job, OnDataLoss, Topics};
 use crate::ids::Millis;
 use crate::sink::Format;
 use crate::source::ClientSettings;
@@ -63,6 +63,7 @@ fn settings(
             queue_bytes: memory_bytes / QUEUE_MEMORY_PART,
         }),
         snapshots: checkpoint.and_then(|setup| setup.snapshots.as_ref()).map(|setup| setup.plan.clone()),
+        by_pattern: matches!(job.source.topics(), Ok(Topics::Matching(_))),
         report_slides,
         seed,
     }

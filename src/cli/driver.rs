@@ -258,11 +258,9 @@ async fn stop_without_follower(
 
 async fn end(ended: Ended, ending: Ending, gone: oneshot::Receiver<ShimError>) -> anyhow::Result<u8> {
     let (failed, code) = match ended {
-        Ended::Finished(Outcome::Stopped { clean }) => {
-            if !clean {
-                tracing::warn!(
-                    "the last cut was not answered in time; what it would have shown is read again"
-                );
+        Ended::Finished(Outcome::Stopped(stop)) => {
+            if let Some(caveat) = stop.caveat() {
+                tracing::warn!("{caveat}");
             }
             (None, exit::OK)
         }

@@ -83,11 +83,10 @@ pub(super) async fn run(job: Job, options: Options) -> anyhow::Result<u8> {
 
 fn exit_code(ended: &Ended) -> u8 {
     match ended {
-        Ended::Finished(Outcome::Stopped { clean: true }) => exit::OK,
-        Ended::Finished(Outcome::Stopped { clean: false }) => {
-            tracing::warn!(
-                "the last cut was not answered in time; what it would have printed is read again next time"
-            );
+        Ended::Finished(Outcome::Stopped(stop)) => {
+            if let Some(caveat) = stop.caveat() {
+                tracing::warn!("{caveat}");
+            }
             exit::OK
         }
         Ended::Finished(Outcome::Failed(reason)) => {

@@ -5,6 +5,7 @@ mod look;
 mod start;
 
 use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::mpsc as requests;
 use std::thread;
@@ -15,15 +16,15 @@ use tokio::sync::mpsc;
 
 use super::client_settings;
 use super::keeper::Stream;
-use super::state::{Facts, Start};
+use super::state::Start;
+use crate::clock::Clock;
 use crate::config::Job;
 use crate::ids::{Partition, Position};
-use crate::source::admin::{Admin, LogRange, TopicInfo, TopicsRule};
+use crate::source::admin::{Admin, CommitError, LogRange, TopicInfo, TopicsRule};
 use crate::source::start::{Loss, StartRule};
+pub(super) use look::Looked;
 use start::Patience;
 
-/// New partitions, leaders and recreated topics are found within this time.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Memory for records this client would fetch: it fetches none.
 const PREFETCH_BYTES: u64 = 0;
 
@@ -42,18 +43,20 @@ pub(super) enum Answer {
     /// What is to be counted; where to begin is asked for next.
     Found(Stream),
     /// The start is resolved.
-    Started(Vec<Start>, Vec<Loss>),
-    /// The job cannot start.
+    Started {
+        starts: Vec<Start>,
+        losses: Vec<Loss>,
+        /// Since when the brokers were asked that, on the driver's monotonic clock.
+        asked: Duration,
+    },
+    /// The job cannot start, or go on.
     Failed(String),
     /// What the job's topics look like now.
-    Looked {
-        topics: Vec<TopicInfo>,
-        facts: Vec<Facts>,
-        /// Number of the last look that was asked for before it.
-        look: u64,
-    },
-    /// Positions were committed, or why not.
-    Committed { positions: Vec<(Partition, Position)>, refused: Option<String> },
+    Looked { look: u64, looked: Looked },
+    /// Nobody could say.
+    LookFailed { look: u64 },
+    /// What became of a commit.
+    Committed { positions: Vec<(Partition, Position)>, outcome: Result<(), CommitError> },
 }
 
 enum Request {
@@ -74,17 +77,13 @@ impl Broker {
         job: &Job,
         start: StartRules,
         patient: bool,
+        clock: Clock,
     ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<Answer>)> {
         let (requests, queue) = requests::channel();
         let (looks, looked_for) = requests::channel();
         let (answers, incoming) = mpsc::unbounded_channel();
-        let job = job.clone();
-        let run = move || {
-            if let Err(error) = work(&job, start, patient, &queue, looked_for, &answers) {
-                let _ = answers.send(Answer::Failed(format!("{error:#}")));
-            }
-        };
-        spawn("kafka-commits", run)?;
+        let work = Work { job: job.clone(), start, patient, clock, answers: answers.clone() };
+        spawn("kafka-commits", answers, move || work.run(&queue, looked_for))?;
         Ok((Self { requests, looks }, incoming))
     }
 
@@ -103,82 +102,100 @@ impl Broker {
     }
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+/// Starts a thread. That it failed, or panicked, is an answer too: the job cannot go on without it.
+fn spawn(
+    name: &'static str,
+    answers: mpsc::UnboundedSender<Answer>,
+    run: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let run = move || {
+        let reason = match panic::catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => format!("{error:#}"),
+            // The panic itself is in the log.
+            Err(_) => format!("the thread {name} has panicked: this is a defect of Spindle; see the log"),
+        };
+        let _ = answers.send(Answer::Failed(reason));
+    };
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
     spawned.map(drop).with_context(|| format!("start the thread {name}"))
 }
 
 /// Resolves the start, then commits, while another thread looks at the topics.
-fn work(
-    job: &Job,
+struct Work {
+    job: Job,
     start: StartRules,
     patient: bool,
-    requests: &requests::Receiver<Request>,
-    looks: requests::Receiver<u64>,
-    answers: &mpsc::UnboundedSender<Answer>,
-) -> anyhow::Result<()> {
-    let admin = Arc::new(Admin::connect(&client_settings(job, PREFETCH_BYTES))?);
-    let rule = start::topics_rule(job)?;
-    let patience = Patience { patient, requests };
-    let Some(stream) = patience.until(|| start::found(&admin, &rule, job))? else { return Ok(()) };
-    if answers.send(Answer::Found(stream)).is_err() {
-        return Ok(());
-    }
-    // Nothing else is asked for before the start is known.
-    let Ok(Request::Resolve(held)) = requests.recv() else { return Ok(()) };
-    let resolved = patience.until(|| start::resolve(&admin, &rule, job, start, held.as_deref()))?;
-    let Some((starts, losses)) = resolved else { return Ok(()) };
-    if answers.send(Answer::Started(starts, losses)).is_err() {
-        return Ok(());
-    }
-    let mut looker = Looker { admin: Arc::clone(&admin), rule, answers: answers.clone(), failing: false };
-    spawn("kafka-looks", move || looker.run(&looks))?;
-    while let Ok(request) = requests.recv() {
-        let Request::Commit(positions) = request else { continue };
-        let refused = admin.commit(&positions).err().map(|error| error.to_string());
-        // Nobody listens only when the driver is over.
-        let _ = answers.send(Answer::Committed { positions, refused });
-    }
-    Ok(())
+    clock: Clock,
+    answers: mpsc::UnboundedSender<Answer>,
 }
 
-/// Looks at the topics, on a thread of its own.
+impl Work {
+    /// Until the handle is dropped.
+    fn run(
+        self,
+        requests: &requests::Receiver<Request>,
+        looks: requests::Receiver<u64>,
+    ) -> anyhow::Result<()> {
+        let Self { job, start, patient, clock, answers } = self;
+        let admin = Arc::new(Admin::connect(&client_settings(&job, PREFETCH_BYTES))?);
+        let rule = start::topics_rule(&job)?;
+        let patience = Patience { patient, requests };
+        let Some(stream) = patience.until(|| start::found(&admin, &rule, &job))? else { return Ok(()) };
+        if answers.send(Answer::Found(stream)).is_err() {
+            return Ok(());
+        }
+        // Nothing else is asked for before the start is known.
+        let Ok(Request::Resolve(held)) = requests.recv() else { return Ok(()) };
+        let resolved = patience.until(|| {
+            let asked = clock.monotonic();
+            let (starts, losses) = start::resolve(&admin, &rule, &job, start, held.as_deref())?;
+            Ok(Answer::Started { starts, losses, asked })
+        });
+        let Some(started) = resolved? else { return Ok(()) };
+        if answers.send(started).is_err() {
+            return Ok(());
+        }
+        let mut looker = Looker { admin: Arc::clone(&admin), rule, answers: answers.clone(), failing: false };
+        spawn("kafka-looks", answers.clone(), move || {
+            looker.run(&looks);
+            Ok(())
+        })?;
+        while let Ok(request) = requests.recv() {
+            let Request::Commit(positions) = request else { continue };
+            let outcome = admin.commit(&positions);
+            // Nobody listens only when the driver is over.
+            let _ = answers.send(Answer::Committed { positions, outcome });
+        }
+        Ok(())
+    }
+}
+
+/// Looks at the topics, on a thread of its own, whenever it is asked to.
 struct Looker {
     admin: Arc<Admin>,
     rule: TopicsRule,
     answers: mpsc::UnboundedSender<Answer>,
-    /// Whether the last look failed; said once, not every ten seconds.
+    /// Whether the last look failed; said once, not each time.
     failing: bool,
 }
 
 impl Looker {
     fn run(&mut self, looks: &requests::Receiver<u64>) {
-        let mut look = 0;
-        self.look(look);
-        loop {
-            match looks.recv_timeout(LOOK_EVERY) {
-                Ok(asked) => look = asked,
-                Err(requests::RecvTimeoutError::Timeout) => {}
-                Err(requests::RecvTimeoutError::Disconnected) => return,
-            }
-            self.look(look);
-        }
-    }
-
-    fn look(&mut self, look: u64) {
-        match look::look(&self.admin, &self.rule) {
-            Ok(look::Looked { topics, facts, unclear }) => {
-                self.failing = false;
-                if !unclear.is_empty() {
-                    tracing::debug!(?unclear, "the cluster does not say whether these topics are there");
+        while let Ok(look) = looks.recv() {
+            let answer = match look::look(&self.admin, &self.rule) {
+                Ok(looked) => {
+                    self.failing = false;
+                    Answer::Looked { look, looked }
                 }
-                let _ = self.answers.send(Answer::Looked { topics, facts, look });
-            }
-            Err(error) if !self.failing => {
-                self.failing = true;
-                tracing::warn!("look at the topics: {error:#}");
-            }
-            Err(_) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut self.failing, true) {
+                        tracing::warn!("look at the topics: {error:#}");
+                    }
+                    Answer::LookFailed { look }
+                }
+            };
+            let _ = self.answers.send(answer);
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::ids::{CutNumber, Generation, Millis, Partition, Position, Session, Sl
 use crate::launch::Place;
 use crate::metrics::{DriverMetrics, ExitClass, PartitionMetrics, Phase, PrintedWindow, SlotMetrics};
 use crate::sink::json;
-use crate::source::admin::TopicInfo;
+use crate::source::admin::{CommitError, TopicInfo};
 use crate::web::{Action, DriverView, Executors, JobState, Lag, PrintedText, Snapshot, Status, WindowStatus};
 use crate::wire::message::{Delta, Hello, Range, Reading};
 
@@ -206,6 +206,9 @@ impl Observer {
             let series = partition(&self.metrics, &mut self.partitions, &range.partition);
             let read = (range.until.offset - range.from).max(0).unsigned_abs();
             series.accepted(read, range.until.offset);
+            if let Some(heard) = range.heard {
+                series.set_held((heard.high - heard.end).max(0).unsigned_abs());
+            }
             if let Some(end) = range.log_end {
                 let lag = (end - range.until.offset).max(0).unsigned_abs();
                 let age_ms = range.reached_ms.filter(|_| lag > 0).map_or(0, |ms| (now_ms - ms).max(0));
@@ -222,6 +225,7 @@ impl Observer {
     fn reading(&mut self, range: &Range) {
         let partition = &range.partition;
         let reason = match &range.reading {
+            Reading::Starting => return,
             Reading::Following => {
                 if self.unread_slides.remove(partition).is_some_and(|slides| slides > 1) {
                     tracing::info!(%partition, "partition is read again");
@@ -254,13 +258,22 @@ impl Observer {
         }
     }
 
-    pub(super) fn committed(&mut self, positions: &[(Partition, Position)], failed: Option<String>) {
+    /// A partition has left the job.
+    fn forget(&mut self, partition: &Partition) {
+        self.lags.remove(partition);
+        self.unread_slides.remove(partition);
+        if let Some(series) = self.partitions.remove(partition) {
+            series.forget();
+        }
+    }
+
+    pub(super) fn committed(&mut self, positions: &[(Partition, Position)], failed: Option<&CommitError>) {
         let failed_before = std::mem::replace(&mut self.commits_fail, failed.is_some());
         if let Some(reason) = failed {
             self.metrics.commit_failed();
             if !failed_before {
                 tracing::warn!(
-                    reason,
+                    %reason,
                     "offsets were not committed; counting is not affected, lag tools show old offsets"
                 );
             }

@@ -67,7 +67,7 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
     }
     let queue_bytes = settings.checkpoint.map_or(0, |durability| durability.queue_bytes);
     let (links, linked) = Links::listen(executors, &secret).context("set up links to executors")?;
-    let (broker, answers) = Broker::start(&job, start, attempt > 1)?;
+    let (broker, answers) = Broker::start(&job, start, attempt > 1, clock)?;
     let (printed, prints) = mpsc::unbounded_channel();
     // Windows that waited for the checkpoint come all at once.
     let waited = settings.checkpoint.filter(|rules| rules.wait).map_or(0, |rules| rules.queue_slides);
@@ -191,7 +191,7 @@ impl Driver {
                 self.perform(effect);
             }
         }
-        let stopped = matches!(ended, Some(Ended::Finished(Outcome::Stopped { .. })));
+        let stopped = matches!(ended, Some(Ended::Finished(Outcome::Stopped(_))));
         self.finish(incoming.answers, stopped).await;
         Ok(ended.unwrap_or(Ended::Aborted))
     }

@@ -20,7 +20,9 @@ mod slots;
 
 pub use commits::CommitAnswer;
 pub use durable::Durability;
-pub use input::{Effect, EndReason, Event, Facts, Input, Outcome, Resumed, Settings, SlideReport, Start};
+pub use input::{
+    Effect, EndReason, Event, Facts, Input, Outcome, Resumed, Settings, SlideReport, Start, Stop,
+};
 
 use crate::count::Ring;
 use crate::ids::{Millis, Partition, Session};
@@ -35,6 +37,10 @@ use slots::Slots;
 /// Without any session to read with: how long to wait for the other wanted executors before the first of them
 /// gets every partition, milliseconds.
 const GATHER_MS: Millis = 2_000;
+
+/// How a stop ends that leaves a restart nothing to go on from.
+const UNCOMMITTED: &str = "stopped, but the last offsets could not be committed in time, and there is no checkpoint: \
+                           the next start reads again what was printed last";
 
 /// The driver's state. See the module's documentation.
 #[derive(Debug)]
@@ -219,10 +225,16 @@ impl State {
             self.fail(reason);
         }
         let Some(stopping) = self.stopping else { return };
-        let all_cut = stopping.last_cut_sent && self.all_settled() && self.commits.idle(&self.partitions);
-        if all_cut || now_ms >= stopping.deadline_ms {
-            let uncommitted = !self.commits.idle(&self.partitions);
-            self.finish(Outcome::Stopped { clean: all_cut, uncommitted });
+        let settled = stopping.last_cut_sent && self.all_settled();
+        let committed = self.commits.idle(&self.partitions);
+        if !(settled && committed) && now_ms < stopping.deadline_ms {
+            return;
+        }
+        match (settled, committed) {
+            (true, true) => self.finish(Outcome::Stopped(Stop::Clean)),
+            (_, false) if !self.durable.is_kept() => self.fail(UNCOMMITTED.to_owned()),
+            (true, false) => self.finish(Outcome::Stopped(Stop::Uncommitted)),
+            (false, _) => self.finish(Outcome::Stopped(Stop::Unfinished)),
         }
     }
 

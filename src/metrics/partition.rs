@@ -17,6 +17,7 @@ pub(super) struct PartitionFamilies {
     committed: IntGaugeVec,
     lag_records: IntGaugeVec,
     lag_seconds: GaugeVec,
+    held: IntGaugeVec,
     leader: IntGaugeVec,
     replicas: IntGaugeVec,
     isr: IntGaugeVec,
@@ -44,6 +45,10 @@ impl PartitionFamilies {
                 "Age of the oldest record that is not counted yet, 0 at the end of the log.",
                 labels,
             ),
+            held: gauges(
+                "spindle_partition_held_records",
+                "Offsets between the last stable offset and the high watermark: what open transactions keep back.",
+            ),
             leader: gauges("spindle_partition_leader", "Broker that leads the partition, -1 for none."),
             replicas: gauges("spindle_partition_replicas", "Replicas the partition should have."),
             isr: gauges("spindle_partition_isr", "Replicas that are in sync."),
@@ -61,6 +66,7 @@ impl PartitionFamilies {
             committed: OnceLock::new(),
             lag_records: OnceLock::new(),
             lag_seconds: OnceLock::new(),
+            held: OnceLock::new(),
             leader: OnceLock::new(),
             replicas: OnceLock::new(),
             isr: OnceLock::new(),
@@ -80,6 +86,7 @@ pub struct PartitionMetrics {
     committed: OnceLock<IntGauge>,
     lag_records: OnceLock<IntGauge>,
     lag_seconds: OnceLock<Gauge>,
+    held: OnceLock<IntGauge>,
     leader: OnceLock<IntGauge>,
     replicas: OnceLock<IntGauge>,
     isr: OnceLock<IntGauge>,
@@ -110,6 +117,11 @@ impl PartitionMetrics {
         gauge.set(age.as_secs_f64());
     }
 
+    /// What open transactions keep back, offsets.
+    pub fn set_held(&self, offsets: u64) {
+        self.set(&self.held, &self.families.held, int(offsets));
+    }
+
     /// What the brokers say about the partition. `leader` is the broker's id, `None` when there is no leader.
     pub fn set_replication(&self, leader: Option<i32>, replicas: usize, isr: usize) {
         self.set(&self.leader, &self.families.leader, leader.unwrap_or(-1).into());
@@ -128,6 +140,7 @@ impl PartitionMetrics {
             families.end,
             families.committed,
             families.lag_records,
+            families.held,
             families.leader,
             families.replicas,
             families.isr,

@@ -5,13 +5,13 @@ pub(crate) mod ledger;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use spindle::count::Window;
-use spindle::driver::state::{Effect, Event, Outcome, SlideReport};
+use spindle::driver::state::{CommitAnswer, Effect, Event, Outcome, SlideReport, Stop};
 use spindle::ids::{CutNumber, Millis, Offset, Partition, Position};
 use spindle::source::start::{Loss, LossReason};
 use spindle::wire::message::ToExecutor;
 
-use crate::simulation::logs::{KEYS, Log, Logs};
-use ledger::{Ledger, truth};
+use crate::simulation::logs::{KEYS, Logs};
+use ledger::{Ledger, oldest, truth};
 
 /// How old the broker's answer may be when the driver hears it, milliseconds; a stall comes on top.
 const FACTS_AGE_MS: Millis = 10_000;
@@ -19,8 +19,19 @@ const FACTS_AGE_MS: Millis = 10_000;
 /// Records per key, by index into [`KEYS`].
 type Counts = [u64; KEYS.len()];
 
-/// Log ends with what identifies the log they belong to.
-type Ends = BTreeMap<Partition, (u8, i32, Offset)>;
+/// How far a complete window's content may reach over its begin and its end, beside a slide, milliseconds.
+const EDGE_MS: Millis = 2_000;
+
+/// A slide that was shown.
+#[derive(Debug, Clone)]
+struct Summed {
+    end_ms: Millis,
+    /// The same by the world's clock.
+    end_world_ms: Millis,
+    counts: Counts,
+    /// When the oldest of its records was appended.
+    oldest_ms: Option<Millis>,
+}
 
 /// Follows the driver's effects and panics at the first that is wrong.
 #[derive(Debug, Clone)]
@@ -30,6 +41,10 @@ pub(crate) struct Oracle {
     pub(crate) top: usize,
     /// Where the next range must begin.
     pub(crate) next: BTreeMap<Partition, Offset>,
+    /// Partitions that have left the job and have not come back.
+    away: BTreeSet<Partition>,
+    /// When partitions were found that appeared later.
+    found_ms: BTreeMap<Partition, Millis>,
     /// Where it may begin instead, because offsets were lost, in this order.
     jumps: BTreeMap<Partition, VecDeque<Offset>>,
     /// The leader epoch that was read last.
@@ -42,17 +57,18 @@ pub(crate) struct Oracle {
     settled: BTreeMap<Partition, Offset>,
     committed: BTreeMap<Partition, Offset>,
     committing: BTreeMap<Partition, Offset>,
+    /// What the group refused when it was asked last.
+    refused: BTreeMap<Partition, Offset>,
     answered_once: bool,
     assigned: BTreeSet<Partition>,
-    slides: VecDeque<(Millis, Counts)>,
+    /// How far the driver's clock is ahead of the world's.
+    pub(crate) ahead_ms: Millis,
+    slides: VecDeque<Summed>,
     newest: Option<SlideReport>,
     /// The same, also once its window was shown.
     latest: Option<SlideReport>,
     pub(crate) ledger: Ledger,
-    previous_had_cut: bool,
-    /// How many slides before now were each the whole truth.
-    whole: i64,
-    ends_at_cut: BTreeMap<CutNumber, Ends>,
+    cuts: BTreeSet<CutNumber>,
     pub(crate) records: u64,
 }
 
@@ -63,6 +79,8 @@ impl Oracle {
             length_ms,
             top,
             next: BTreeMap::new(),
+            away: BTreeSet::new(),
+            found_ms: BTreeMap::new(),
             jumps: BTreeMap::new(),
             epochs: BTreeMap::new(),
             known_ms: BTreeMap::new(),
@@ -70,15 +88,15 @@ impl Oracle {
             settled: BTreeMap::new(),
             committed: BTreeMap::new(),
             committing: BTreeMap::new(),
+            refused: BTreeMap::new(),
             answered_once: false,
             assigned: BTreeSet::new(),
+            ahead_ms: 0,
             slides: VecDeque::new(),
             newest: None,
             latest: None,
             ledger: Ledger::default(),
-            previous_had_cut: true,
-            whole: 0,
-            ends_at_cut: BTreeMap::new(),
+            cuts: BTreeSet::new(),
             records: 0,
         }
     }
@@ -89,9 +107,13 @@ impl Oracle {
         self.settled.insert(partition.clone(), offset);
     }
 
-    pub(crate) fn committed(&mut self) {
-        self.answered_once |= self.ledger.rules.is_none();
-        self.committed.append(&mut self.committing);
+    pub(crate) fn committed(&mut self, answer: CommitAnswer) {
+        self.answered_once |= self.ledger.rules.is_none() && answer != CommitAnswer::Failed;
+        match answer {
+            CommitAnswer::Taken => self.committed.append(&mut self.committing),
+            CommitAnswer::Refused => self.refused.append(&mut self.committing),
+            CommitAnswer::Failed => self.committing.clear(),
+        }
     }
 
     pub(crate) fn effect(&mut self, now_ms: Millis, effect: &Effect, logs: &Logs) {
@@ -99,10 +121,17 @@ impl Oracle {
             Effect::Send(_, ToExecutor::Assign(list)) => {
                 self.assigned.extend(list.iter().map(|(p, _)| p.clone()))
             }
-            Effect::Send(_, ToExecutor::Cut(cut)) => self.cut(cut.number, logs),
+            Effect::Send(_, ToExecutor::Cut(cut)) => self.cut(cut.number),
             Effect::Event(Event::PartitionAdded(partition, first)) => {
                 self.begin(partition, *first);
+                self.away.remove(partition);
+                self.found_ms.insert(partition.clone(), now_ms);
+                self.known_ms.insert(partition.clone(), now_ms);
                 self.ledger.added.insert(partition.clone(), *first);
+            }
+            Effect::Event(Event::BeginsLater(partition, first)) => {
+                assert!(!self.epochs.contains_key(partition), "{partition} has been read");
+                self.jumps.entry(partition.clone()).or_default().push_back(*first);
             }
             Effect::Keep(slide, _) => self.keep(slide, logs),
             Effect::Event(Event::Lost(loss)) => self.lost(now_ms, loss, logs),
@@ -117,11 +146,13 @@ impl Oracle {
                     self.committing.insert(partition.clone(), position.offset);
                 }
             }
-            Effect::Finish(Outcome::Stopped { clean: true }) => {
+            Effect::Finish(Outcome::Stopped(Stop::Clean)) => {
                 // Before the start is durable nothing has been.
                 let begun = self.ledger.rules.is_none() || self.ledger.start_kept;
-                let settled = if begun { &self.settled } else { &BTreeMap::new() };
-                assert_eq!(&self.committed, settled, "clean: everything settled is committed");
+                for (partition, settled) in self.settled.iter().filter(|_| begun) {
+                    let told = [self.committed.get(partition), self.refused.get(partition)];
+                    assert!(told.contains(&Some(settled)), "clean: {partition} is committed, or was refused");
+                }
                 assert_eq!(self.ledger.acked, self.ledger.entries.len(), "clean: everything kept is durable");
                 let shown = self.ledger.rules.is_none() || self.ledger.shown == self.ledger.acked;
                 assert!(shown, "clean: everything shown is durable, and the other way round");
@@ -143,19 +174,30 @@ impl Oracle {
         if recreated {
             self.known_ms.insert(partition.clone(), now_ms);
         }
+        if *reason == LossReason::Deleted {
+            self.deleted(partition);
+            return;
+        }
         self.jumps.entry(partition.clone()).or_default().push_back(*resumed);
         self.told.entry(partition.clone()).or_default().push(log.epoch());
     }
 
-    fn cut(&mut self, number: CutNumber, logs: &Logs) {
+    /// A partition has left the job. Should it come back, it is another one.
+    fn deleted(&mut self, partition: &Partition) {
+        self.settled.remove(partition);
+        self.jumps.remove(partition);
+        self.away.insert(partition.clone());
+        self.epochs.remove(partition);
+        self.told.remove(partition);
+        self.ledger.deleted.insert(partition.clone());
+    }
+
+    fn cut(&mut self, number: CutNumber) {
         let everything = self.next.keys().all(|partition| self.assigned.contains(partition));
         assert!(number.0 > 1 || everything, "the first slide begins when every partition has an owner");
         // Each session gets its own; none of it depends on what the first of them caused.
-        let first = !self.ends_at_cut.contains_key(&number);
+        let first = self.cuts.insert(number);
         assert!(!first || self.ledger.has_room(), "windows wait when too much is not durable");
-        let end = |log: &Log| (log.incarnation, log.epoch(), log.end);
-        let ends = logs.logs.iter().map(|(partition, log)| (partition.clone(), end(log)));
-        self.ends_at_cut.entry(number).or_insert_with(|| ends.collect());
     }
 
     /// The counts are exactly the records in the ranges.
@@ -176,7 +218,13 @@ impl Oracle {
         }
         assert_eq!(counted, expected, "slide {}: counts are the records of its ranges", report.end_ms);
         self.records += counted.iter().sum::<u64>();
-        self.slides.push_back((report.end_ms, counted));
+        let (end_ms, oldest_ms) = (report.end_ms, oldest(&report.ranges, logs));
+        self.slides.push_back(Summed {
+            end_ms,
+            end_world_ms: end_ms - self.ahead_ms,
+            counts: counted,
+            oldest_ms,
+        });
         self.newest = Some(report.clone());
         self.latest = Some(report.clone());
     }
@@ -208,15 +256,14 @@ impl Oracle {
         assert_eq!(report.end_ms, window.end_ms);
         assert_eq!(window.end_ms % self.slide_ms, 0, "ends are multiples of the slide");
         assert_eq!(window.start_ms, window.end_ms - self.length_ms);
-        let last = self.slides.iter().rev().nth(1).map(|(end_ms, _)| *end_ms);
+        let last = self.slides.iter().rev().nth(1).map(|slide| slide.end_ms);
         assert!(last.is_none_or(|last| last < window.end_ms), "ends only grow");
-        let gap = last.is_some_and(|last| window.end_ms != last + self.slide_ms);
-        while self.slides.front().is_some_and(|(end_ms, _)| *end_ms <= window.start_ms) {
+        while self.slides.front().is_some_and(|slide| slide.end_ms <= window.start_ms) {
             self.slides.pop_front();
         }
         let mut ranking = Vec::new();
         for (at, key) in KEYS.iter().enumerate() {
-            let count: u64 = self.slides.iter().map(|(_, counts)| counts[at]).sum();
+            let count: u64 = self.slides.iter().map(|slide| slide.counts[at]).sum();
             ranking.push((std::cmp::Reverse(count), *key));
         }
         ranking.retain(|(count, _)| count.0 > 0);
@@ -225,29 +272,35 @@ impl Oracle {
         assert_eq!(window.total, ranking.iter().map(|(count, _)| count.0).sum::<u64>());
         let top = window.top.iter().map(|ranked| (std::cmp::Reverse(ranked.count), ranked.key.as_deref()));
         assert!(top.eq(ranking.into_iter().take(self.top)), "the ranking of {window:?}");
-        self.completeness(window, &report, gap, logs);
+        let silent = window.unread.is_empty() && window.behind_ms == 0 && report.cut.is_some();
+        assert!(silent || !window.complete, "what is missing is not complete: {window:?}");
+        if window.complete {
+            self.completeness(window, logs);
+        }
     }
 
-    /// Complete means: a full window of slides in each of which everything was read that was there at the cut
-    /// before.
-    fn completeness(&mut self, window: &Window, report: &SlideReport, gap: bool, logs: &Logs) {
-        let clean = report.cut.is_some() && self.previous_had_cut && !gap;
-        let clean = clean && window.unread.is_empty() && window.behind_ms == 0;
-        self.previous_had_cut = report.cut.is_some();
-        self.whole = if clean { self.whole + 1 } else { 0 };
-        if let (true, Some(at)) =
-            (self.ledger.rules.is_some_and(|rules| rules.wait), self.ledger.shown.checked_sub(1))
-        {
-            let kept = self.ledger.entries[at].marks.whole;
-            assert_eq!(kept as i64, self.whole, "slides in a row that were the whole truth");
-        }
-        assert_eq!(window.complete, self.whole >= self.length_ms / self.slide_ms, "{window:?}");
-        let Some(cut) = report.cut else { return };
-        let before = self.ends_at_cut.remove(&CutNumber(cut.0 - 1)).unwrap_or_default();
-        for (partition, _, until) in report.ranges.iter().filter(|_| window.complete) {
+    /// Nothing in a complete window was appended more than one slide and two seconds before its begin, and nothing
+    /// appended more than that before its end is missing.
+    fn completeness(&self, window: &Window, logs: &Logs) {
+        let edge_ms = self.slide_ms + EDGE_MS;
+        let end_ms = self.slides.back().expect("a slide stands before its window").end_world_ms;
+        let begin_ms = end_ms - self.length_ms;
+        let oldest_ms = self.slides.iter().filter_map(|slide| slide.oldest_ms).min();
+        assert!(
+            oldest_ms.is_none_or(|oldest_ms| oldest_ms >= begin_ms - edge_ms),
+            "complete from {begin_ms}, with a record of {oldest_ms:?}: {window:?}"
+        );
+        for (partition, until) in &self.next {
             let log = &logs.logs[partition];
-            let same = before.get(partition).filter(|at| (at.0, at.1) == (log.incarnation, log.epoch()));
-            assert!(same.is_none_or(|at| until.offset >= at.2), "{partition} was not read to the end");
+            let known = self.found_ms.get(partition).is_none_or(|found_ms| *found_ms < end_ms);
+            let known = known && !self.away.contains(partition);
+            if known && self.epochs.get(partition).is_none_or(|epoch| *epoch == log.epoch()) {
+                let unread = log.read(log.epoch(), *until).iter().find(|record| record.offset < log.stable());
+                assert!(
+                    unread.is_none_or(|record| record.written_ms >= end_ms - edge_ms),
+                    "complete to {end_ms}, without {unread:?} of {partition}, read to {until}: {window:?}"
+                );
+            }
         }
     }
 }

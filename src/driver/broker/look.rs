@@ -7,13 +7,14 @@ use crate::driver::state::Facts;
 use crate::source::admin::{Admin, TopicInfo, Topics, TopicsRule};
 
 /// What a look has found.
-pub(super) struct Looked {
+#[derive(Debug)]
+pub(in crate::driver) struct Looked {
     /// The topics that are there.
-    pub(super) topics: Vec<TopicInfo>,
+    pub(in crate::driver) topics: Vec<TopicInfo>,
     /// Each of their partitions.
-    pub(super) facts: Vec<Facts>,
+    pub(in crate::driver) facts: Vec<Facts>,
     /// Topics of which the cluster could not say whether they are there: nothing follows from their absence.
-    pub(super) unclear: Vec<Arc<str>>,
+    pub(in crate::driver) unclear: Vec<Arc<str>>,
 }
 
 /// Asks about every partition of every topic of the rule.
@@ -26,7 +27,7 @@ pub(super) fn look(admin: &Admin, rule: &TopicsRule) -> anyhow::Result<Looked> {
         partition: partition.clone(),
         topic_id: topic.id,
         led: info.leader >= 0,
-        log: ranges.get(partition).map(|range| (range.first, range.high)),
+        log: ranges.get(partition).copied(),
     });
     let facts = facts.collect();
     let unclear = unclear.into_iter().map(|(topic, _)| topic.into()).collect();

@@ -161,7 +161,8 @@ pub(super) fn resolve(
     }
     let start = |(partition, position): (Partition, Position)| {
         let log_end = ranges.get(&partition).map(|range| range.end);
-        Start { partition, position, log_end }
+        let earliest = false;
+        Start { partition, position, log_end, earliest }
     };
     Ok((resolved.positions.into_iter().map(start).collect(), resolved.losses))
 }

@@ -1,10 +1,12 @@
 //! What the state finds worth telling, told: logs and counters.
 
 use super::Observer;
+use super::status::HELD_BACK;
 use crate::driver::state::{EndReason, Event};
 use crate::ids::Session;
 use crate::metrics::SessionEnd;
 use crate::source::key::Unkeyed;
+use crate::source::start::LossReason;
 
 impl Observer {
     pub(in crate::driver) fn event(&mut self, event: &Event) {
@@ -16,11 +18,27 @@ impl Observer {
             }
             Event::Lost(loss) => {
                 self.metrics.lost_offsets(loss.reason, loss.offsets());
-                tracing::warn!("{loss}; reading goes on behind it");
+                if loss.reason == LossReason::Deleted {
+                    tracing::warn!("{loss}; the job goes on without it");
+                    self.forget(&loss.partition);
+                } else {
+                    tracing::warn!("{loss}; reading goes on behind it");
+                }
             }
             Event::PartitionAdded(partition, offset) => {
                 tracing::info!(%partition, offset, "a new partition is read from its beginning");
             }
+            Event::BeginsLater(partition, offset) => {
+                tracing::info!(%partition, offset, "the oldest records expired before the first was read; it begins here");
+            }
+            Event::HeldBack(partition, 0) => {
+                tracing::info!(%partition, "no open transaction holds the partition back any more");
+            }
+            Event::HeldBack(partition, records) => tracing::warn!(
+                %partition,
+                records,
+                "an open transaction holds the partition back: its last stable offset has not moved for 10 s; {HELD_BACK}"
+            ),
             Event::Unkeyed(reason, records) => {
                 if let Some(reason) = unkeyed(reason) {
                     self.metrics.unkeyed(reason, *records);

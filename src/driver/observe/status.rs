@@ -11,6 +11,9 @@ use crate::web::{ExecutorStatus, Lag, Process, Role, Snapshot};
 /// How long it is shown that an executor was killed for its memory, milliseconds.
 const OVER_MEMORY_SHOWN_MS: Millis = 600_000;
 
+/// What to do about an open transaction.
+pub(super) const HELD_BACK: &str = "find it by kafka-transactions.sh find-hanging (or describe-producers) and abort it, or wait for its time-out";
+
 impl Observer {
     /// An executor was started in a container.
     pub(in crate::driver) fn placed(&mut self, slot: Slot, generation: Generation, place: Option<Place>) {
@@ -99,6 +102,9 @@ impl Observer {
         if !self.status.unread.is_empty() {
             attention.push(format!("{} partitions cannot be read", self.status.unread.len()));
         }
+        attention.extend(state.held_back().map(|(partition, records)| {
+            format!("an open transaction holds back {records} records of {partition}; {HELD_BACK}")
+        }));
         attention.extend(self.backlog.left().map(|left| left.to_string()));
         attention.extend(self.checkpoint_trouble());
         attention.extend(self.snapshot_trouble());

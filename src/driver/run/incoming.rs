@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use super::{Driver, Happening};
 use crate::checkpoint::{self, OpenError, Opened, Recovered};
-use crate::driver::broker::Answer;
+use crate::driver::broker::{Answer, Looked};
 use crate::driver::keeper::KeeperEvent;
 use crate::driver::links::LinkEvent;
 use crate::driver::setup::{Command, Ended, Note};
-use crate::driver::state::{Event, Input, Outcome, Resumed};
+use crate::driver::state::{CommitAnswer, Event, Input, Outcome, Resumed};
 use crate::ids::Millis;
 use crate::launch::LaunchEvent;
 use crate::metrics::ExitClass;
 use crate::sink::ConsoleEvent;
 use crate::snapshot;
+use crate::source::admin::CommitError;
 use crate::wire::message::{ToDriver, ToExecutor};
 
 /// How long the last cut, print and commit may take when a closed console ends the job.
@@ -102,20 +103,24 @@ impl Driver {
                 }
                 None
             }
-            Answer::Started(starts, losses) => {
+            Answer::Started { starts, losses, asked } => {
                 losses.into_iter().for_each(|loss| self.observer.event(&Event::Lost(loss)));
-                let resumed = self.resumed.take();
-                self.step(Input::Started { starts, resumed })
+                let (asked_ms, resumed) = (self.pace.now_ms(asked), self.resumed.take());
+                self.step(Input::Started { starts, asked_ms, resumed })
             }
             Answer::Failed(reason) => Some(Ended::Finished(Outcome::Failed(reason))),
-            Answer::Looked { topics, facts, look } => {
+            Answer::Looked { look, looked: Looked { topics, facts, unclear } } => {
                 self.observer.topics(&topics);
-                self.step(Input::Looked { facts, look })
+                self.step(Input::Looked { look, facts, unclear })
             }
-            Answer::Committed { positions, refused } => {
-                let taken = refused.is_none();
-                self.observer.committed(&positions, refused);
-                self.step(Input::Committed { taken })
+            Answer::LookFailed { look } => self.step(Input::LookFailed { look }),
+            Answer::Committed { positions, outcome } => {
+                self.observer.committed(&positions, outcome.as_ref().err());
+                self.step(Input::Committed(match outcome {
+                    Ok(()) => CommitAnswer::Taken,
+                    Err(CommitError::Refused { .. }) => CommitAnswer::Refused,
+                    Err(CommitError::Failed { .. }) => CommitAnswer::Failed,
+                }))
             }
         })
     }

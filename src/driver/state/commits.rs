@@ -96,7 +96,7 @@ impl State {
     pub(super) fn commit_if_due(&mut self, now_ms: Millis) {
         let ending = self.stopping.is_some() && self.all_settled();
         let commits = &mut self.commits;
-        if !commits.begun || commits.under_way.is_some() || self.partitions.is_empty() {
+        if !commits.begun || commits.under_way.is_some() {
             return;
         }
         let everything = commits.everything_ms.is_none_or(|last_ms| now_ms >= last_ms + EVERYTHING_EVERY_MS);

@@ -290,13 +290,35 @@ pub enum Event {
 /// How the job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Stopped on request; everything printed is committed, unless the deadline came first.
-    Stopped {
-        /// Whether the last cut was answered, printed and committed before the deadline.
-        clean: bool,
-        /// Whether positions are left that could not be committed. What the group refused is not among them.
-        uncommitted: bool,
-    },
-    /// It cannot go on, for a reason that a restart does not cure.
+    /// Stopped on request.
+    Stopped(Stop),
+    /// It cannot go on, for a reason that a restart does not cure; or it was stopped and a restart will not go on
+    /// where it ended.
     Failed(String),
+}
+
+/// What a stop has left undone at its deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing: everything printed is durable, and committed unless the group refuses.
+    Clean,
+    /// The last cut was not answered, or its slide is not durable.
+    Unfinished,
+    /// Positions could not be committed; the checkpoint has them.
+    Uncommitted,
+}
+
+impl Stop {
+    /// What people should know about it.
+    pub fn caveat(self) -> Option<&'static str> {
+        match self {
+            Self::Clean => None,
+            Self::Unfinished => Some(
+                "the last cut was not answered in time; what it would have printed is read again next time",
+            ),
+            Self::Uncommitted => Some(
+                "the last offsets could not be committed; the checkpoint has them, but lag tools show older ones",
+            ),
+        }
+    }
 }

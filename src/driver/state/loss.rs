@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::level::HeardEnds;
 use super::partitions::{Anew, Held, Leaving, Suspect};
 use super::{Effect, Event, Facts, State};
-use crate::ids::{Millis, Partition, Position};
+use crate::ids::{Millis, Offset, Partition, Position};
 use crate::source::start::{self, Loss, LossReason};
 use crate::wire::message::Reading;
 
@@ -67,7 +67,7 @@ impl State {
         }
         let stopped = matches!(reading, Reading::OutOfRange(_) | Reading::Truncated(_) | Reading::Gone(_));
         if !stopped {
-            held.suspect = None;
+            (held.suspect, held.below_ms) = (None, None);
         } else if held.suspect.is_none() && held.anew.is_none() {
             let look = self.looks.want();
             let truncated = matches!(reading, Reading::Truncated(_));

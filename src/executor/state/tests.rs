@@ -39,6 +39,7 @@ fn range(number: i32, from: i64, until: i64) -> Range {
         from,
         until: Position::at(until),
         log_end: None,
+        heard: None,
         reached_ms: None,
         reading: Reading::Following,
     }

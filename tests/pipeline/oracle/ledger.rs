@@ -1,13 +1,13 @@
 //! What the checkpoint was given, in order, and what of it a later attempt must find.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use spindle::checkpoint::{Marks, Recovered, Slide};
 use spindle::driver::state::{Durability, Start};
 use spindle::ids::{Millis, Offset, Partition, Position};
 use spindle::source::start::Loss;
 
-use super::{Counts, Oracle};
+use super::{Counts, Oracle, Summed};
 use crate::simulation::logs::{KEYS, Logs};
 
 /// One slide handed to the checkpoint; number `n` stands at `n - 1`.
@@ -18,6 +18,9 @@ pub(crate) struct Entry {
     pub(crate) ranges: Vec<(Partition, Offset, Position)>,
     /// What its ranges hold, by the logs.
     counts: Counts,
+    /// By the world's clock.
+    end_world_ms: Millis,
+    oldest_ms: Option<Millis>,
     bytes: usize,
 }
 
@@ -38,6 +41,15 @@ pub(crate) struct Ledger {
     pub(crate) start_kept: bool,
     /// Partitions that appeared later, with their beginning.
     pub(crate) added: BTreeMap<Partition, Offset>,
+    /// Partitions that left the job at some time.
+    pub(crate) deleted: BTreeSet<Partition>,
+}
+
+impl Entry {
+    fn summed(&self) -> Summed {
+        let Self { end_ms, end_world_ms, counts, oldest_ms, .. } = *self;
+        Summed { end_ms, end_world_ms, counts, oldest_ms }
+    }
 }
 
 impl Ledger {
@@ -74,11 +86,12 @@ impl Oracle {
         if !wait {
             let report = self.latest.as_ref().expect("it was shown");
             assert_eq!((slide.end_ms, &slide.ranges), (report.end_ms, &report.ranges), "kept as shown");
-            assert_eq!(slide.marks.whole as i64, self.whole, "slides in a row that were the whole truth");
         }
         let counts = truth(&slide.ranges, logs);
         let (end_ms, marks, ranges) = (slide.end_ms, slide.marks.clone(), slide.ranges.clone());
-        self.ledger.entries.push(Entry { end_ms, marks, ranges, counts, bytes: slide.bytes() });
+        let (end_world_ms, oldest_ms) = (end_ms - self.ahead_ms, oldest(&ranges, logs));
+        let bytes = slide.bytes();
+        self.ledger.entries.push(Entry { end_ms, marks, ranges, counts, end_world_ms, oldest_ms, bytes });
     }
 
     /// The driver learns that everything up to this end is durable.
@@ -141,7 +154,8 @@ impl Oracle {
         for (partition, position) in &recovered.positions {
             let expected = self.ledger.position(slides, partition);
             let added = self.ledger.added.get(partition).is_some_and(|first| *first == position.offset);
-            let read = expected.contains(position) || (expected.is_empty() && added);
+            let new = expected.is_empty() || self.ledger.deleted.contains(partition);
+            let read = expected.contains(position) || (new && added);
             assert!(read, "{partition} is found at {position:?} and not at {expected:?}");
         }
         let found: BTreeMap<_, _> = recovered.positions.iter().cloned().collect();
@@ -150,24 +164,24 @@ impl Oracle {
             durable.chain(entries.iter().flat_map(|e| &e.ranges).map(|(partition, ..)| partition))
         {
             let due = self.ledger.start_kept || self.ledger.found.contains_key(partition);
+            let due = due && !self.ledger.deleted.contains(partition);
             assert!(!due || found.contains_key(partition), "{partition} is forgotten");
         }
         let mut next = Self::new(self.slide_ms, self.length_ms, self.top);
         // What the next window does not need may have gone ahead of time.
         let since_ms = recovered.end_ms.map_or(Millis::MIN, |end_ms| end_ms + self.slide_ms - self.length_ms);
         recovered.ring.expire(since_ms);
-        next.slides.extend(entries.iter().filter(|e| e.end_ms > since_ms).map(|e| (e.end_ms, e.counts)));
+        next.slides.extend(entries.iter().filter(|e| e.end_ms > since_ms).map(Entry::summed));
         let mut counted = Counts::default();
         for (key, count) in recovered.ring.totals() {
             let at = KEYS.iter().position(|known| *known == key);
             counted[at.expect("only keys that were written are there")] += count;
         }
-        let sum = |at: usize| next.slides.iter().map(|(_, counts)| counts[at]).sum::<u64>();
+        let sum = |at: usize| next.slides.iter().map(|slide| slide.counts[at]).sum::<u64>();
         assert_eq!(counted, std::array::from_fn(sum), "the window after slide {slides}");
         let slides_max = (self.length_ms / self.slide_ms) as u64;
         let whole = entries.last().map_or(0, |entry| entry.marks.whole.min(slides_max));
         assert_eq!(recovered.whole, whole, "how much of the window is the whole truth");
-        next.whole = whole as i64;
         next.ledger = Ledger {
             rules: self.ledger.rules,
             entries: entries.to_vec(),
@@ -199,4 +213,13 @@ pub(super) fn truth(ranges: &[(Partition, Offset, Position)], logs: &Logs) -> Co
         }
     }
     counts
+}
+
+/// When the oldest record in these ranges was appended.
+pub(super) fn oldest(ranges: &[(Partition, Offset, Position)], logs: &Logs) -> Option<Millis> {
+    let records = ranges.iter().flat_map(|(partition, from, until)| {
+        let records = logs.logs[partition].read(until.leader_epoch, *from).iter();
+        records.take_while(|record| record.offset < until.offset)
+    });
+    records.map(|record| record.written_ms).min()
 }

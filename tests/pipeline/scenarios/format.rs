@@ -1,7 +1,7 @@
 //! Effects and windows in words, one line each, for scenario files.
 
 use spindle::count::{RankedKey, Window};
-use spindle::driver::state::{Effect, Event, Outcome};
+use spindle::driver::state::{Effect, Event, Outcome, Stop};
 use spindle::ids::{Partition, Position, Session};
 use spindle::wire::message::ToExecutor;
 
@@ -29,8 +29,9 @@ pub(super) fn effect(effect: &Effect) -> Vec<String> {
         Effect::Commit(positions) => vec![format!("commit{}", list(positions))],
         Effect::Look(number) => vec![format!("look {number}")],
         Effect::Event(event) => vec![noticed(event)],
-        Effect::Finish(Outcome::Stopped { clean: true }) => vec!["finish: stopped, clean".into()],
-        Effect::Finish(Outcome::Stopped { clean: false }) => vec!["finish: stopped at the deadline".into()],
+        Effect::Finish(Outcome::Stopped(Stop::Clean)) => vec!["finish: stopped, clean".into()],
+        Effect::Finish(Outcome::Stopped(Stop::Unfinished)) => vec!["finish: stopped at the deadline".into()],
+        Effect::Finish(Outcome::Stopped(Stop::Uncommitted)) => vec!["finish: stopped, not committed".into()],
         Effect::Finish(Outcome::Failed(reason)) => vec![format!("finish: failed: {reason}")],
     }
 }
@@ -105,6 +106,8 @@ fn noticed(event: &Event) -> String {
         }
         Event::Lost(loss) => format!("lost: {loss}"),
         Event::PartitionAdded(partition, offset) => format!("added {partition}@{offset}"),
+        Event::BeginsLater(partition, offset) => format!("begins later {partition}@{offset}"),
+        Event::HeldBack(partition, records) => format!("held back {partition}: {records}"),
         Event::Unkeyed(reason, records) => format!("unkeyed {records}: {reason}"),
         Event::CommitRefused => "commit refused".into(),
         Event::MemoryHigh { .. } => "memory high".into(),

@@ -3,7 +3,8 @@
 use spindle::count::KeyTable;
 use spindle::driver::state::{Facts, Start};
 use spindle::ids::{Generation, Millis, Offset, Partition, Position, Slot, TopicId};
-use spindle::wire::message::{Range, Reading};
+use spindle::source::admin::LogRange;
+use spindle::wire::message::{Heard, Range, Reading};
 
 /// A command's words.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ pub(super) fn executor(word: &str) -> (Slot, Generation, Option<u64>) {
     (Slot(number(slot) as u32), Generation(number(generation) as u32), connection)
 }
 
-/// `t/0@5`, `t/0@5:end=9:id=1`.
+/// `t/0@5`, `t/0@5:end=9:id=1`, `t/0@0:earliest`.
 pub(super) fn start(word: &str) -> Start {
     let mut parts = word.split(':');
     let (partition, offset) = split(parts.next().unwrap_or_default(), '@');
@@ -79,10 +80,12 @@ pub(super) fn start(word: &str) -> Start {
         partition: self::partition(partition),
         position: Position::at(offset),
         log_end: Some(offset),
+        earliest: false,
     };
     for part in parts {
-        match split(part, '=') {
+        match part.split_once('=').unwrap_or((part, "")) {
             ("end", end) => start.log_end = Some(number(end)),
+            ("earliest", _) => start.earliest = true,
             ("id", topic) => start.position.topic_id = Some(id(topic)),
             _ => panic!("{part} in {word}"),
         }
@@ -95,7 +98,9 @@ fn bounds(word: &str) -> (Offset, Offset) {
     (number(from), number(until))
 }
 
-/// `t/0:5-9`, `t/0:5-9:end=20:at=10500:gone`.
+/// `t/0:5-9`, `t/0:5-9:end=20:at=10500:gone`, `t/0:5-9:end=9:high=20:age=1500`, `t/0:5-5:unheard`.
+///
+/// The leader has just said where the log ends, at the range's end, unless the word says otherwise.
 pub(super) fn range(word: &str) -> Range {
     let mut parts = word.split(':');
     let partition = partition(parts.next().unwrap_or_default());
@@ -105,12 +110,19 @@ pub(super) fn range(word: &str) -> Range {
         from,
         until: Position::at(until),
         log_end: Some(until),
+        heard: None,
         reached_ms: None,
         reading: Reading::Following,
     };
+    let mut heard = Heard { end: until, high: until, age_ms: 0 };
+    let mut unheard = false;
     for part in parts {
         match part.split_once('=').unwrap_or((part, "")) {
-            ("end", end) => range.log_end = Some(number(end)),
+            ("end", end) => (heard.end, heard.high) = (number(end), number(end)),
+            ("high", high) => heard.high = number(high),
+            ("age", age) => heard.age_ms = number(age).unsigned_abs(),
+            ("unheard", _) => unheard = true,
+            ("starting", _) => range.reading = Reading::Starting,
             ("at", reached) => range.reached_ms = Some(number(reached) as Millis),
             ("id", topic) => range.until.topic_id = Some(id(topic)),
             ("gone", _) => range.reading = Reading::Gone("no such topic".into()),
@@ -122,6 +134,8 @@ pub(super) fn range(word: &str) -> Range {
             _ => panic!("{part} in {word}"),
         }
     }
+    range.log_end = Some(heard.end);
+    range.heard = (!unheard).then_some(heard);
     range
 }
 
@@ -134,7 +148,10 @@ pub(super) fn facts(word: &str) -> Facts {
         match part {
             "unled" => facts.led = false,
             _ if part.starts_with("id=") => facts.topic_id = Some(id(split(part, '=').1)),
-            _ => facts.log = Some(bounds(part)),
+            _ => {
+                let (first, end) = bounds(part);
+                facts.log = Some(LogRange { first, end, high: end });
+            }
         }
     }
     facts

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use spindle::count::{Pairs, Ring};
 use spindle::driver::pace::Pace;
-use spindle::driver::state::{Durability, Input, Resumed, Settings, State};
+use spindle::driver::state::{CommitAnswer, Durability, Effect, Input, Resumed, Settings, State};
 use spindle::ids::{CutNumber, Generation, Millis, Session, Slot};
 use spindle::wire::message::{Counts, Delta};
 
@@ -25,6 +25,8 @@ pub(super) struct Player {
     pace: Option<Pace>,
     connections: BTreeMap<(Slot, Generation), u64>,
     opened: u64,
+    /// The last look that was asked for.
+    look: u64,
 }
 
 impl Player {
@@ -63,6 +65,7 @@ impl Player {
             straggler_ms: or("straggler", 10_000),
             memory_bytes: or("memory", 64 << 20) as usize,
             skip_lost: words.flag("skip_lost"),
+            by_pattern: words.flag("by_pattern"),
             checkpoint: words.take("queue").map(|slides| Durability {
                 wait: words.flag("keep_first"),
                 queue_slides: slides as usize,
@@ -90,6 +93,11 @@ impl Player {
         let now_ms = self.now_ms;
         let mut effects = self.state().step(now_ms, input);
         effects.extend(self.state().settle());
+        let looks = effects.iter().filter_map(|effect| match effect {
+            Effect::Look(look) => Some(*look),
+            _ => None,
+        });
+        self.look = looks.last().unwrap_or(self.look);
         effects.iter().flat_map(format::effect).collect()
     }
 
@@ -120,12 +128,15 @@ impl Player {
         match verb {
             "started" => Input::Started {
                 starts: words.rest().into_iter().map(parse::start).collect(),
+                asked_ms: self.now_ms,
                 resumed: self.after_ms.map(|end_ms| resumed(end_ms, &self.after)),
             },
             "looked" => {
-                let look = parse::number(words.first()).unsigned_abs();
-                Input::Looked { facts: words.rest().into_iter().map(parse::facts).collect(), look }
+                let unclear = if words.flag("unclear") { vec!["t".into()] } else { Vec::new() };
+                let facts = words.rest().into_iter().map(parse::facts).collect();
+                Input::Looked { look: self.look, facts, unclear }
             }
+            "look_failed" => Input::LookFailed { look: self.look },
             "open" => {
                 let attempt = words.take("attempt").map_or(self.attempt, |attempt| attempt as u32);
                 self.opened += 1;
@@ -147,8 +158,9 @@ impl Player {
             "start_kept" => Input::StartKept,
             "kept" => Input::Kept { until_ms: parse::number(words.first()) },
             "base_wanted" => Input::BaseWanted,
-            "committed" => Input::Committed { taken: true },
-            "refused" => Input::Committed { taken: false },
+            "committed" => Input::Committed(CommitAnswer::Taken),
+            "refused" => Input::Committed(CommitAnswer::Refused),
+            "commit_failed" => Input::Committed(CommitAnswer::Failed),
             "stop" => Input::Stop { deadline_ms: parse::number(words.first()) },
             _ => panic!("{verb} is no command"),
         }

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use spindle::driver::state::{Input, Outcome, Settings, Start};
 use spindle::executor::state::Input as ExecutorInput;
 use spindle::ids::{CutNumber, Millis, Partition, Position};
-use spindle::source::admin::{LogRange, PartitionInfo, TopicInfo};
+use spindle::source::admin::{PartitionInfo, TopicInfo};
 use spindle::source::start::{self, Loss, LossPolicy, StartError, StartRule};
 use spindle::wire::message::Delta;
 
 use super::happening::Happening;
 use super::life::{Life, Stage};
-use super::logs::Log;
 use super::process::Mail;
 use super::world::{Phase, World};
 
@@ -89,7 +88,7 @@ impl World {
         let settings = Settings { attempt, executors, seed, ..self.life.settings.clone() };
         let ahead_ms = if self.random.one_in(3) { self.some_ms(-9_000, 3_000) } else { 0 };
         let mut life = Life::new(number, settings, self.now_ms + ahead_ms);
-        life.ahead_ms = ahead_ms;
+        life.set_ahead(ahead_ms);
         life.application = self.life.application + u32::from(!same);
         self.record(&("attempt", number, life.application, attempt, ahead_ms));
         let before = std::mem::replace(&mut self.life, life);
@@ -141,7 +140,8 @@ impl World {
                 self.life.oracle.started(&starts, &losses, self.now_ms, &self.logs);
                 let resumed = self.take_resumed();
                 let delay_ms = self.some_ms(0, 200);
-                self.after(delay_ms, Happening::Driver(Input::Started { starts, resumed }));
+                let asked_ms = self.drivers_ms();
+                self.after(delay_ms, Happening::Driver(Input::Started { starts, asked_ms, resumed }));
             }
             Err(error) => {
                 self.record(&error.to_string());
@@ -170,9 +170,8 @@ impl World {
                 id: self.logs.topic_id(&self.logs.logs[partitions[0]]),
                 partitions: partitions.iter().map(info).collect(),
             };
-            let range = |log: &Log| LogRange { first: log.first, end: log.end, high: log.end };
             let ranges: BTreeMap<_, _> =
-                partitions.iter().map(|p| ((*p).clone(), range(&self.logs.logs[*p]))).collect();
+                partitions.iter().map(|p| ((*p).clone(), self.logs.logs[*p].range())).collect();
             let own = held.iter().filter(|(partition, _)| partitions.contains(partition));
             let own: BTreeMap<_, _> =
                 own.map(|(partition, position)| (partition.clone(), *position)).collect();
@@ -185,7 +184,7 @@ impl World {
             losses.extend(resolved.losses);
             starts.extend(resolved.positions.into_iter().map(|(partition, position)| {
                 let log_end = Some(ranges[&partition].end);
-                Start { partition, position, log_end }
+                Start { partition, position, log_end, earliest: false }
             }));
         }
         Ok((starts, losses))

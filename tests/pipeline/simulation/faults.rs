@@ -1,6 +1,6 @@
 //! What goes wrong, and how a run ends: faults, calm, recovery, silence, stop.
 
-use spindle::driver::state::{Input, Outcome};
+use spindle::driver::state::{Input, Outcome, Stop};
 use spindle::executor::state::Input as ExecutorInput;
 use spindle::ids::{Millis, Partition};
 
@@ -22,6 +22,7 @@ impl World {
         let keeps = self.life.settings.checkpoint.is_some();
         let kind = match self.random.below(3) {
             0 if keeps => self.random.between(21, 26) as usize,
+            1 if self.random.one_in(4) => 27,
             _ => self.random.below(21),
         };
         self.record(&("fault", kind));
@@ -47,7 +48,7 @@ impl World {
             }
             14 => {
                 if self.logs.logs.len() < 6 {
-                    self.logs.add(0);
+                    self.logs.add(0, self.now_ms);
                 }
             }
             15 => self.lose_offsets(),
@@ -57,6 +58,7 @@ impl World {
             19 => self.haunt(),
             20 => self.stop_early(),
             21 | 22 => self.lose_store(),
+            27 => self.hold_back(),
             how => self.harm_driver(how - 23),
         }
         let delay_ms = self.some_ms(300, 5_000);
@@ -145,11 +147,11 @@ impl World {
         let (partition, log) = self.logs.any(&mut random);
         let partition = partition.clone();
         match how {
-            0 if log.led => log.truncate(&mut random),
+            0 if log.led => log.truncate(now_ms, &mut random),
             1 if log.led && ids => log.recreate(now_ms),
             2 if log.exists && ids => {
                 (log.exists, log.led) = (false, false);
-                let away_ms = random.between(100, 5_000);
+                let away_ms = if random.one_in(4) { 25_000 } else { random.between(100, 5_000) };
                 self.after(away_ms, Happening::TopicBack(partition));
             }
             _ => log.expire(&mut random),
@@ -161,6 +163,24 @@ impl World {
     pub(crate) fn topic_back(&mut self, partition: &Partition) {
         if let Some(log) = self.logs.logs.get_mut(partition).filter(|log| !log.exists) {
             log.recreate(self.now_ms);
+        }
+    }
+
+    /// A transaction is begun on a partition, and ended after a while.
+    fn hold_back(&mut self) {
+        let (partition, log) = self.logs.any(&mut self.random);
+        let partition = partition.clone();
+        if log.exists && log.led {
+            log.open_transaction();
+            let open_ms =
+                if self.random.one_in(3) { self.some_ms(5_000, 25_000) } else { self.some_ms(50, 3_000) };
+            self.after(open_ms, Happening::TransactionEnds(partition));
+        }
+    }
+
+    pub(crate) fn end_transaction(&mut self, partition: &Partition) {
+        if let Some(log) = self.logs.logs.get_mut(partition) {
+            log.end_transaction(self.now_ms);
         }
     }
 
@@ -193,6 +213,12 @@ impl World {
         self.phase = Phase::Recovery(self.now_ms);
         (self.commits_fail, self.starts_fail, self.starts_hang) = (false, false, false);
         (self.disk.away, self.deaths_left, self.life.dies_after) = (false, 0, None);
+        for log in self.logs.logs.values_mut() {
+            log.end_transaction(self.now_ms);
+            if !log.exists {
+                log.recreate(self.now_ms);
+            }
+        }
         for process in &mut self.processes {
             (process.duplicate, process.falsify) = (false, None);
             process.speed = 400;
@@ -207,6 +233,7 @@ impl World {
         match self.phase {
             Phase::Faults => {}
             Phase::Recovery(since_ms) => {
+                self.all_known(since_ms);
                 let wanted = self.life.settings.length_ms / self.life.settings.slide_ms + 3;
                 let (executors, live) = self.executors();
                 if self.life.good >= wanted && executors == live && self.now_ms >= since_ms + 12_000 {
@@ -241,15 +268,25 @@ impl World {
         }
         let failed = matches!(outcome, Outcome::Failed(_));
         match (&outcome, self.phase) {
-            (Outcome::Stopped { clean }, Phase::Stopping(deadline_ms, undisturbed)) => {
-                assert!(*clean || !undisturbed, "a stop that nothing disturbs is clean");
-                assert!(*clean || self.now_ms >= deadline_ms, "given up before the deadline");
+            (Outcome::Stopped(stop), Phase::Stopping(deadline_ms, undisturbed)) => {
+                let clean = *stop == Stop::Clean;
+                assert!(clean || !undisturbed, "a stop that nothing disturbs is clean");
+                assert!(clean || self.now_ms >= deadline_ms, "given up before the deadline");
+            }
+            (Outcome::Failed(reason), Phase::Stopping(deadline_ms, false))
+                if reason.starts_with("stopped") =>
+            {
+                let kept = self.life.settings.checkpoint.is_some();
+                assert!(
+                    !kept && self.now_ms >= deadline_ms,
+                    "a restart goes on from the checkpoint: {reason}"
+                );
             }
             (Outcome::Failed(reason), _) => {
                 let lost = self.losses > 0 && !self.life.settings.skip_lost;
                 assert!(lost && reason.contains("on_data_loss"), "there was no reason to fail: {reason}");
             }
-            (Outcome::Stopped { .. }, _) => panic!("nobody asked it to stop"),
+            (Outcome::Stopped(_), _) => panic!("nobody asked it to stop"),
         }
         if self.deaths_left > 0 && matches!(self.phase, Phase::Stopping(_, false)) && !failed {
             // It is submitted again.

@@ -33,7 +33,6 @@ pub(crate) enum Happening {
     Fenced,
     Launch(Target),
     Facts(u64),
-    LookAround,
     /// The driver says to everyone that it lives.
     Alive,
     Grow,
@@ -41,6 +40,7 @@ pub(crate) enum Happening {
     /// A fault is over.
     LeaderBack(Partition),
     TopicBack(Partition),
+    TransactionEnds(Partition),
     StoreBack,
     /// Another attempt begins.
     Attempt,
@@ -66,6 +66,7 @@ impl Happening {
                 | Self::Fault
                 | Self::LeaderBack(_)
                 | Self::TopicBack(_)
+                | Self::TransactionEnds(_)
                 | Self::StoreBack
                 | Self::Attempt
                 | Self::Calm
@@ -88,7 +89,6 @@ impl Happening {
                 | Self::Fenced
                 | Self::Launch(_)
                 | Self::Facts(_)
-                | Self::LookAround
                 | Self::Alive
         )
     }

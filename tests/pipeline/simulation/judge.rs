@@ -1,12 +1,21 @@
 //! What must be true of the driver beside its counts: nobody delays a window for long, sessions end for a reason,
 //! wrong messages end them, everything is read in the end.
 
+use std::collections::BTreeMap;
+
+use spindle::count::Window;
 use spindle::driver::state::{EndReason, Event, Input};
-use spindle::ids::CutNumber;
+use spindle::ids::{CutNumber, Millis};
 use spindle::wire::message::ToDriver;
 
 use super::happening::Arrival;
+use super::logs::Log;
 use super::world::{SLACK_MS, World};
+
+/// A new partition is found within this time: ten seconds between looks, and a look.
+const FOUND_MS: Millis = 15_000;
+/// A partition that is held back is named within this time.
+const HELD_SAID_MS: Millis = 15_000;
 
 impl World {
     /// Nobody delays a window for longer than the straggler's time after others have answered.
@@ -27,6 +36,35 @@ impl World {
             self.life.due_ms,
             self.now_ms
         );
+    }
+
+    /// Everything that is there is found within a look's time.
+    pub(crate) fn all_known(&self, since_ms: Millis) {
+        let known_by = |log: &Log| log.made_ms.max(since_ms).max(self.life.began_ms) + FOUND_MS;
+        let late = self.logs.logs.iter().filter(|(_, log)| self.now_ms > known_by(log));
+        for (partition, log) in late {
+            let known = self.life.oracle.next.contains_key(partition);
+            assert!(known, "{partition}, made at {}, is not found", log.made_ms);
+        }
+    }
+
+    /// A transaction that nobody ends does not keep records of a partition back in silence that is being read.
+    pub(super) fn says_what_is_held(&mut self, window: &Window) {
+        if self.life.settings.checkpoint.is_some_and(|rules| rules.wait) {
+            // It was judged before it was durable.
+            return;
+        }
+        let held = self.logs.logs.iter().filter(|(_, log)| log.end > log.stable());
+        let read = held.filter(|(partition, _)| window.ranges.iter().any(|(read, ..)| read == *partition));
+        let mut since = BTreeMap::new();
+        for (partition, log) in read {
+            let at = (partition.clone(), log.stable());
+            let since_ms = self.life.held_since.get(&at).copied().unwrap_or(self.now_ms);
+            let said = window.unread.contains(partition) && !window.complete;
+            assert!(said || self.now_ms < since_ms + HELD_SAID_MS, "{partition} is held back: {window:?}");
+            since.insert(at, since_ms);
+        }
+        self.life.held_since = since;
     }
 
     pub(super) fn noticed(&mut self, event: Event) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use spindle::checkpoint::Recovered;
 use spindle::driver::state::{Settings, State};
-use spindle::ids::{CutNumber, Millis, Session};
+use spindle::ids::{CutNumber, Millis, Offset, Partition, Session};
 
 use super::happening::Happening;
 use super::writer::Writer;
@@ -47,9 +47,12 @@ pub(crate) struct Life {
     pub(crate) dies_after: Option<u64>,
     pub(crate) inbox: VecDeque<Happening>,
     pub(crate) wakes: u64,
-    pub(crate) look: u64,
+    /// When it began, by the world's clock.
+    pub(crate) began_ms: Millis,
     /// The highest order that the launcher has seen.
     pub(crate) revision: u64,
+    /// Since when windows have shown a partition with records behind this last stable offset.
+    pub(crate) held_since: BTreeMap<(Partition, Offset), Millis>,
     pub(crate) live: BTreeSet<Session>,
     pub(crate) cuts: BTreeMap<CutNumber, SentCut>,
     pub(crate) due_ms: Millis,
@@ -83,8 +86,9 @@ impl Life {
             dies_after: None,
             inbox: VecDeque::new(),
             wakes: 0,
-            look: 0,
+            began_ms: drivers_ms,
             revision: 0,
+            held_since: BTreeMap::new(),
             live: BTreeSet::new(),
             cuts: BTreeMap::new(),
             due_ms: 0,
@@ -93,6 +97,12 @@ impl Life {
             recovered: None,
             settings,
         }
+    }
+
+    /// Its clock is so far ahead of the world's.
+    pub(super) fn set_ahead(&mut self, ahead_ms: Millis) {
+        (self.ahead_ms, self.oracle.ahead_ms) = (ahead_ms, ahead_ms);
+        self.began_ms -= ahead_ms;
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use spindle::driver::state::Facts;
 use spindle::ids::{Millis, Offset, Partition, TopicId};
 use spindle::random::Random;
+use spindle::source::admin::LogRange;
 
 /// The keys that records have, by number. Few, so that ties are frequent.
 pub(crate) const KEYS: [Option<&[u8]>; 8] =
@@ -16,6 +17,7 @@ pub(crate) struct Record {
     pub(crate) offset: Offset,
     /// Index into [`KEYS`].
     pub(crate) key: usize,
+    /// Since when it can be read: when it was appended, or its transaction ended.
     pub(crate) written_ms: Millis,
 }
 
@@ -29,7 +31,10 @@ pub(crate) struct Log {
     pub(crate) exists: bool,
     pub(crate) led: bool,
     pub(crate) first: Offset,
+    /// The high watermark.
     pub(crate) end: Offset,
+    /// The first offset of an open transaction.
+    pub(crate) open: Option<Offset>,
     /// What each leader epoch could read: after a truncation or recreation the same offsets hold other records.
     pub(crate) epochs: Vec<Vec<Record>>,
     /// Epochs that began by cutting the log off at an offset; a new topic cuts everything off.
@@ -37,17 +42,35 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    fn new(first: Offset) -> Self {
+    fn new(first: Offset, made_ms: Millis) -> Self {
         Self {
             incarnation: 1,
-            made_ms: 0,
+            made_ms,
             exists: true,
             led: true,
             first,
             end: first,
+            open: None,
             epochs: vec![Vec::new()],
             cuts: Vec::new(),
         }
+    }
+
+    /// The last stable offset: where reading ends.
+    pub(crate) fn stable(&self) -> Offset {
+        self.open.unwrap_or(self.end)
+    }
+
+    /// A transaction begins, which will keep back what is appended from now on.
+    pub(crate) fn open_transaction(&mut self) {
+        self.open = self.open.or(Some(self.end));
+    }
+
+    /// It ends, and everything behind its begin can be read.
+    pub(crate) fn end_transaction(&mut self, now_ms: Millis) {
+        let Some(offset) = self.open.take() else { return };
+        let records = self.epochs.last_mut().into_iter().flatten();
+        records.filter(|record| record.offset >= offset).for_each(|record| record.written_ms = now_ms);
     }
 
     pub(crate) fn epoch(&self) -> i32 {
@@ -75,11 +98,17 @@ impl Log {
         self.end = offset + 1 + i64::from(random.one_in(9));
     }
 
-    pub(crate) fn expire(&mut self, random: &mut Random) {
-        self.first = random.between(self.first, self.end);
+    /// How far it reaches, as its leader says.
+    pub(crate) fn range(&self) -> LogRange {
+        LogRange { first: self.first, end: self.stable().max(self.first), high: self.end }
     }
 
-    pub(crate) fn truncate(&mut self, random: &mut Random) {
+    pub(crate) fn expire(&mut self, random: &mut Random) {
+        self.first = random.between(self.first, self.stable().max(self.first));
+    }
+
+    pub(crate) fn truncate(&mut self, now_ms: Millis, random: &mut Random) {
+        self.end_transaction(now_ms);
         let at = random.between(self.first.max(self.end - 12), self.end);
         let kept = self.epochs.last().into_iter().flatten().filter(|record| record.offset < at);
         self.epochs.push(kept.copied().collect());
@@ -92,6 +121,7 @@ impl Log {
         self.made_ms = now_ms;
         self.exists = true;
         self.led = true;
+        self.open = None;
         self.epochs.push(Vec::new());
         self.cuts.push((self.epochs.len() - 1, -1));
         (self.first, self.end) = (0, 0);
@@ -107,9 +137,9 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    pub(crate) fn add(&mut self, first: Offset) -> Partition {
+    pub(crate) fn add(&mut self, first: Offset, now_ms: Millis) -> Partition {
         let partition = Partition::new("t", self.logs.len() as i32);
-        self.logs.insert(partition.clone(), Log::new(first));
+        self.logs.insert(partition.clone(), Log::new(first, now_ms));
         partition
     }
 
@@ -137,7 +167,7 @@ impl Logs {
             partition: partition.clone(),
             topic_id: self.topic_id(log),
             led: log.led,
-            log: log.led.then_some((log.first, log.end)),
+            log: log.led.then(|| log.range()),
         };
         existing.map(facts).collect()
     }

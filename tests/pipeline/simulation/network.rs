@@ -2,7 +2,7 @@
 
 use spindle::config::KeyRule;
 use spindle::driver::state::Input;
-use spindle::ids::{CutNumber, Millis, Partition, Position, Session};
+use spindle::ids::{CutNumber, Partition, Position, Session};
 use spindle::launch::Target;
 use spindle::source::ClientSettings;
 use spindle::wire::message::{Delta, Range, Reading, ToDriver, ToExecutor, Welcome};
@@ -210,17 +210,20 @@ impl World {
         }
     }
 
+    /// Brokers may take their time, and may not answer at all.
+    pub(crate) fn look(&mut self, look: u64) {
+        let slow = self.phase == Phase::Faults && self.random.one_in(5);
+        let delay_ms = if slow { self.some_ms(1_000, 12_000) } else { self.some_ms(1, 100) };
+        self.after(delay_ms, Happening::Facts(look));
+    }
+
     /// The broker's answer is true when it is given and may be old when it arrives.
     pub(crate) fn facts(&mut self, look: u64) {
         let delay_ms = self.some_ms(0, 300);
-        let facts = self.logs.facts();
-        self.after(delay_ms, Happening::Driver(Input::Looked { facts, look }));
-    }
-
-    pub(crate) fn look_around(&mut self) {
-        self.facts(self.last_look());
-        let delay_ms: Millis = self.some_ms(1_500, 4_000);
-        self.after(delay_ms, Happening::LookAround);
+        let fails = self.phase == Phase::Faults && self.random.one_in(8);
+        let (facts, unclear) = (self.logs.facts(), Vec::new());
+        let input = if fails { Input::LookFailed { look } } else { Input::Looked { look, facts, unclear } };
+        self.after(delay_ms, Happening::Driver(input));
     }
 
     pub(crate) fn grow(&mut self) {
@@ -263,5 +266,13 @@ fn falsify(delta: &Delta, how: usize, foreign: Option<(Partition, i64)>) -> Opti
 
 fn empty_range((partition, offset): (Partition, i64)) -> Range {
     let until = Position::at(offset);
-    Range { partition, from: offset, until, log_end: None, reached_ms: None, reading: Reading::Following }
+    Range {
+        partition,
+        from: offset,
+        until,
+        log_end: None,
+        heard: None,
+        reached_ms: None,
+        reading: Reading::Following,
+    }
 }

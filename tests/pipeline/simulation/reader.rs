@@ -6,9 +6,12 @@ use spindle::count::KeyTable;
 use spindle::executor::state::{Block, Input, Part, ReaderOrder};
 use spindle::ids::{Millis, Offset, Partition, Position};
 use spindle::random::Random;
-use spindle::wire::message::{Range, Reading};
+use spindle::wire::message::{Heard, Range, Reading};
 
 use super::logs::{KEYS, Log, Logs};
+
+/// How often a client tells what its leaders said.
+const STATISTICS_MS: Millis = 1_000;
 
 /// One thread.
 #[derive(Debug)]
@@ -32,6 +35,11 @@ struct Cursor {
     incarnation: u8,
     reached_ms: Option<Millis>,
     reading: Reading,
+    /// What the leader said last, and when.
+    fetched: Option<(Millis, Offset, Offset)>,
+    /// The same as of the client's last statistics.
+    told: Option<(Millis, Offset, Offset)>,
+    told_ms: Millis,
 }
 
 impl Reader {
@@ -83,7 +91,10 @@ impl Reader {
                 position,
                 incarnation,
                 reached_ms: None,
-                reading: Reading::Following,
+                reading: Reading::Starting,
+                fetched: None,
+                told: None,
+                told_ms: self.read_ms,
             };
             assert!(self.cursors.insert(partition, cursor).is_none(), "a partition has one cursor");
         }
@@ -101,7 +112,9 @@ impl Reader {
             if cursor.reading != Reading::Following {
                 continue;
             }
+            cursor.fetched = Some((now_ms, log.stable(), log.end));
             let waiting = log.read(log.epoch(), cursor.position.offset);
+            let waiting = &waiting[..waiting.partition_point(|record| record.offset < log.stable())];
             for record in &waiting[..budget.min(waiting.len())] {
                 match KEYS[record.key] {
                     Some(key) => self.table.add(key),
@@ -113,8 +126,11 @@ impl Reader {
                 cursor.reached_ms = Some(record.written_ms);
             }
             cursor.position.leader_epoch = log.epoch();
+            if now_ms >= cursor.told_ms + STATISTICS_MS {
+                (cursor.told, cursor.told_ms) = (cursor.fetched, now_ms);
+            }
             if waiting.len() <= budget {
-                cursor.position.offset = log.end;
+                cursor.position.offset = cursor.position.offset.max(log.stable());
             }
         }
     }
@@ -132,7 +148,8 @@ impl Reader {
                 partition: partition.clone(),
                 from: std::mem::replace(&mut cursor.from, cursor.position.offset),
                 until: Position { topic_id: id, ..cursor.position },
-                log_end: known.then_some(log.end),
+                log_end: known.then_some(log.stable()),
+                heard: cursor.told.map(|(at_ms, end, high)| heard(self.read_ms - at_ms, end, high)),
                 reached_ms: cursor.reached_ms,
                 reading: cursor.reading.clone(),
             });
@@ -145,9 +162,13 @@ impl Reader {
     }
 }
 
+fn heard(age_ms: Millis, end: Offset, high: Offset) -> Heard {
+    Heard { end, high, age_ms: age_ms.unsigned_abs() }
+}
+
 impl Cursor {
     fn stopped(&self) -> bool {
-        !matches!(self.reading, Reading::Following | Reading::Unreachable(_))
+        !matches!(self.reading, Reading::Starting | Reading::Following | Reading::Unreachable(_))
     }
 
     fn look(&self, log: &Log) -> Reading {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Write as _;
 
-use spindle::driver::state::{Effect, Input, Outcome, Settings, Start};
+use spindle::driver::state::{CommitAnswer, Effect, Input, Outcome, Settings, Start};
 use spindle::ids::{Generation, Millis, Partition, Position, Session, Slot};
 use spindle::random::Random;
 use spindle::wire::message::ToExecutor;
@@ -117,7 +117,8 @@ impl World {
         if self.life.settings.checkpoint.is_some() {
             self.after(resolved, Happening::Open);
         } else {
-            self.after(resolved, Happening::Driver(Input::Started { starts, resumed: None }));
+            let asked_ms = self.drivers_ms();
+            self.after(resolved, Happening::Driver(Input::Started { starts, asked_ms, resumed: None }));
         }
         self.after(1, Happening::Grow);
         self.live();
@@ -135,7 +136,6 @@ impl World {
     /// What every driver does by itself.
     pub(super) fn live(&mut self) {
         self.after(0, Happening::Wake(0));
-        self.after(2_500, Happening::LookAround);
         self.after(self.life.settings.timeout_ms, Happening::Alive);
     }
 
@@ -189,12 +189,12 @@ impl World {
             Happening::Fenced => self.fenced(),
             Happening::Launch(target) => self.launch(&target),
             Happening::Facts(look) => self.facts(look),
-            Happening::LookAround => self.look_around(),
             Happening::Alive => self.alive(),
             Happening::Grow => self.grow(),
             Happening::Fault => self.fault(),
             Happening::LeaderBack(partition) => self.leader_back(&partition),
             Happening::TopicBack(partition) => self.topic_back(&partition),
+            Happening::TransactionEnds(partition) => self.end_transaction(&partition),
             Happening::StoreBack => self.disk.away = false,
             Happening::Attempt => self.attempt(),
             Happening::Calm => self.calm(),
@@ -242,7 +242,7 @@ impl World {
             return;
         }
         match &input {
-            Input::Committed { .. } => self.life.oracle.committed(),
+            Input::Committed(answer) => self.life.oracle.committed(*answer),
             Input::Started { starts, .. } if self.life.settings.checkpoint.is_none() => {
                 self.life.oracle.started(starts, &[], 0, &self.logs);
             }
@@ -313,18 +313,19 @@ impl World {
             Effect::Commit(_) => {
                 let failing = self.commits_fail;
                 let delay_ms = if failing { self.some_ms(100, 4_000) } else { self.some_ms(1, 50) };
-                let taken = !failing || self.random.one_in(2);
-                self.after(delay_ms, Happening::Driver(Input::Committed { taken }));
+                let answer = match self.random.below(3) {
+                    0 if failing => CommitAnswer::Refused,
+                    1 if failing => CommitAnswer::Failed,
+                    _ => CommitAnswer::Taken,
+                };
+                self.after(delay_ms, Happening::Driver(Input::Committed(answer)));
             }
             Effect::Keep(slide, _) => self.keep(slide),
             Effect::Base(state) => self.keep_base(state),
-            Effect::Look(look) => {
-                self.life.look = self.life.look.max(look);
-                let delay_ms = self.some_ms(1, 100);
-                self.after(delay_ms, Happening::Facts(look));
-            }
+            Effect::Look(look) => self.look(look),
             Effect::Print(window) => {
                 self.shows(window.end_ms, window.attempt);
+                self.says_what_is_held(&window);
                 let late_ms = self.drivers_ms() - window.end_ms;
                 let on_time = late_ms <= self.life.settings.slide_ms.min(SLACK_MS);
                 self.life.good = if on_time && window.complete { self.life.good + 1 } else { 0 };
@@ -348,21 +349,20 @@ impl World {
     pub(crate) fn owners(&self) -> Vec<(Partition, Option<Session>)> {
         self.life.driver.owners().map(|(partition, owner)| (partition.clone(), owner)).collect()
     }
-
-    pub(crate) fn last_look(&self) -> u64 {
-        self.life.look
-    }
 }
 
 /// Where the job begins to read a partition.
 pub(crate) fn start(logs: &Logs, partition: &Partition, random: &mut Random) -> Start {
     let log = &logs.logs[partition];
+    let earliest = random.one_in(4);
     let offset = if random.one_in(2) { log.end } else { random.between(log.first, log.end) };
+    let offset = if earliest { log.first } else { offset };
     let topic_id = logs.topic_id(log);
     Start {
         partition: partition.clone(),
         position: Position { topic_id, ..Position::at(offset) },
-        log_end: Some(log.end),
+        log_end: Some(log.stable()),
+        earliest,
     }
 }
 
