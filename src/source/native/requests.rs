@@ -52,6 +52,8 @@ pub(in crate::source) struct Wait<'a> {
     pub(in crate::source) check: &'a dyn Fn() -> Option<Failure>,
 }
 
+/// `RD_KAFKA_OFFSET_INVALID`: what stands in an answer that has not come.
+const UNANSWERED: Offset = -1001;
 /// How often a wait looks for a reason to give up.
 const SLICE_MS: i32 = 100;
 
@@ -153,6 +155,9 @@ unsafe fn topic_id(id: *const sys::rd_kafka_Uuid_t) -> Option<TopicId> {
 pub(in crate::source) type Found = (Partition, Result<(Offset, i32), Failure>);
 
 /// Asks the partitions' leaders for offsets, one request per leader. Isolation decides what the latest is.
+///
+/// Each partition is judged by itself, against librdkafka's habit: where no partition has a leader it fails the whole
+/// request, and where a leader does not answer it gives [`UNANSWERED`] without an error.
 pub(in crate::source) fn list_offsets(
     client: &Arc<Client>,
     partitions: &[Partition],
@@ -172,10 +177,17 @@ pub(in crate::source) fn list_offsets(
         sys::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED
     };
     let kind = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS;
-    let event = request(client, kind, Some(isolation), wait, |rk, options, queue| {
+    let asked = request(client, kind, Some(isolation), wait, |rk, options, queue| {
         // SAFETY: the request copies the list.
         unsafe { sys::rd_kafka_ListOffsets(rk, list.ptr(), options, queue) }
-    })?;
+    });
+    let event = match asked {
+        Err(failure) if failure.is(&[ErrorCode::RD_KAFKA_RESP_ERR__NOENT]) => {
+            let failure = Failure::new(ErrorCode::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+            return Ok(partitions.iter().map(|p| (p.clone(), Err(failure.clone()))).collect());
+        }
+        asked => asked?,
+    };
     // SAFETY: the result and all it leads to belong to the event, which lives to the end of this function.
     unsafe {
         let result = sys::rd_kafka_event_ListOffsets_result(event.0);
@@ -184,8 +196,14 @@ pub(in crate::source) fn list_offsets(
         let partitions = array(infos, count).iter();
         Ok(partitions
             .map(|info| element(sys::rd_kafka_ListOffsetsResultInfo_topic_partition(*info)))
+            .map(|(partition, result)| (partition, result.and_then(answered)))
             .collect())
     }
+}
+
+fn answered(found: (Offset, i32)) -> Result<(Offset, i32), Failure> {
+    let unanswered = Failure::new(ErrorCode::RD_KAFKA_RESP_ERR__TIMED_OUT);
+    if found.0 == UNANSWERED { Err(unanswered) } else { Ok(found) }
 }
 
 /// What a list of partitions says of each.
