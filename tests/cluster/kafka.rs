@@ -105,7 +105,8 @@ impl Drop for Topic {
 
 pub(crate) fn producer(properties: &[(&str, &str)]) -> BaseProducer {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", brokers()).set("linger.ms", "5");
+    // A topic that a test deletes stays deleted: brokers would let a producer make it anew.
+    config.set("bootstrap.servers", brokers()).set("linger.ms", "5").set("allow.auto.create.topics", "false");
     for (name, value) in properties {
         config.set(*name, *value);
     }

@@ -30,6 +30,7 @@ mod kills;
 mod deaths;
 mod group;
 mod start;
+mod absent;
 mod catchup;
 mod loss;
 #[expect(clippy::print_stdout, reason = "says why it did not run")]

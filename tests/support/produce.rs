@@ -54,6 +54,8 @@ impl Writer {
         // It gets over an answer that does not come before PATIENCE is over: the defaults are a minute and more.
         config.set("request.timeout.ms", "10000").set("socket.timeout.ms", "10000");
         config.set("topic.metadata.refresh.interval.ms", "5000");
+        // A topic that a test deletes stays deleted: brokers would let a producer make it anew.
+        config.set("allow.auto.create.topics", "false");
         for (name, value) in properties {
             config.set(*name, *value);
         }
