@@ -23,7 +23,7 @@ use crate::ids::{Partition, Position};
 use crate::source::admin::{Admin, CommitError, LogRange, TopicInfo, TopicsRule};
 use crate::source::start::{Loss, StartRule};
 pub(super) use look::Looked;
-use start::Patience;
+use start::Questions;
 
 /// Memory for records this client would fetch: it fetches none.
 const PREFETCH_BYTES: u64 = 0;
@@ -140,14 +140,14 @@ impl Work {
         let Self { job, start, patient, clock, answers } = self;
         let admin = Arc::new(Admin::connect(&client_settings(&job, PREFETCH_BYTES))?);
         let rule = start::topics_rule(&job)?;
-        let patience = Patience { patient, requests };
-        let Some(stream) = patience.until(|| start::found(&admin, &rule, &job))? else { return Ok(()) };
+        let mut questions = Questions::new(&job, patient, requests);
+        let Some(stream) = questions.until(|| start::found(&admin, &rule, &job))? else { return Ok(()) };
         if answers.send(Answer::Found(stream)).is_err() {
             return Ok(());
         }
         // Nothing else is asked for before the start is known.
         let Ok(Request::Resolve(held)) = requests.recv() else { return Ok(()) };
-        let resolved = patience.until(|| {
+        let resolved = questions.until(|| {
             let asked = clock.monotonic();
             let (starts, losses) = start::resolve(&admin, &rule, &job, start, held.as_deref())?;
             Ok(Answer::Started { starts, losses, asked })

@@ -181,7 +181,9 @@ impl Admin {
     ) -> Result<Vec<Result<Offset, String>>, AdminError> {
         let committed = self.settings.read_committed();
         let at = self.offsets(partitions, Spec::Time(time_ms), committed)?;
-        let end = self.offsets(partitions, Spec::Latest, committed)?;
+        let young: Vec<_> =
+            partitions.iter().filter(|p| matches!(at.get(p), Some(Ok(..0)))).cloned().collect();
+        let end = self.offsets(&young, Spec::Latest, committed)?;
         let of = |partition: &Partition| match at.get(partition) {
             Some(Ok(offset)) if *offset >= 0 => Ok(*offset),
             Some(Err(reason)) => Err(reason.clone()),
@@ -320,7 +322,8 @@ impl Admin {
     }
 
     fn error(&self, action: String, failure: Failure) -> AdminError {
-        error::admin(action, self.settings.brokers(), failure, self.trouble())
+        let by_password = self.settings.logs_in_by_password();
+        error::admin(action, self.settings.brokers(), failure, self.trouble(), by_password)
     }
 
     /// Serves the client's events; what they say about brokers that could not be reached.

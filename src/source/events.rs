@@ -41,6 +41,8 @@ pub(super) struct Inbox {
 pub(super) struct Trouble {
     /// The cluster answers, and refuses: SASL, TLS or an access rule.
     pub(super) denied: bool,
+    /// It was TLS that failed.
+    pub(super) tls: bool,
     /// librdkafka's words.
     pub(super) reason: String,
 }
@@ -150,7 +152,8 @@ impl ClientContext for Events {
         // "all brokers are down" says less than what was said before it.
         let summary = code == Some(RDKafkaErrorCode::AllBrokersDown);
         if !summary || inbox.trouble.is_none() {
-            inbox.trouble = Some(Trouble { denied, reason: reason.to_owned() });
+            let tls = code == Some(RDKafkaErrorCode::SSL);
+            inbox.trouble = Some(Trouble { denied, tls, reason: reason.to_owned() });
         }
         tracing::debug!(reason, "kafka client error");
     }

@@ -137,6 +137,12 @@ impl ClientSettings {
         self.get("isolation.level") == Some("read_committed")
     }
 
+    /// Whether the brokers alone decide who logs in; otherwise it takes a ticket or token from someone else.
+    pub(super) fn logs_in_by_password(&self) -> bool {
+        let mechanism = self.get("sasl.mechanism").or_else(|| self.get("sasl.mechanisms"));
+        mechanism.is_some_and(|mechanism| mechanism == "PLAIN" || mechanism.starts_with("SCRAM-"))
+    }
+
     pub(super) fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         for (name, value) in &self.properties {

@@ -2,24 +2,22 @@
 //! [`Broker`](super::Broker)'s first answers.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::mpsc as requests;
-use std::time::Duration;
+
+mod patience;
+mod presence;
+
+use patience::{Kind, Obstacle, Patience, Verdict};
+use presence::NotThere;
 
 use super::{Request, StartRules, log_ranges, partitions_of};
+use crate::clock::Clock;
 use crate::config::{self, Job, OnDataLoss};
 use crate::driver::keeper::Stream;
 use crate::driver::state::Start;
 use crate::ids::{Partition, Position};
-use crate::source::admin::{Admin, TopicInfo, Topics, TopicsRule};
+use crate::source::admin::{Admin, AdminError, TopicInfo, TopicsRule};
 use crate::source::start::{self, Loss, LossPolicy, StartError, StartRule};
-
-/// How long a start waits for partitions without a leader.
-const LEADERLESS: Duration = Duration::from_secs(10);
-/// How often it asks again.
-const LEADERLESS_EVERY: Duration = Duration::from_millis(250);
-/// How often an attempt that waits for Kafka asks it again.
-const KAFKA_EVERY: Duration = Duration::from_secs(2);
 
 /// A pattern is for whole names, as the job file says.
 pub(super) fn topics_rule(job: &Job) -> anyhow::Result<TopicsRule> {
@@ -29,45 +27,55 @@ pub(super) fn topics_rule(job: &Job) -> anyhow::Result<TopicsRule> {
     })
 }
 
-/// How long a start waits for Kafka.
-pub(super) struct Patience<'a> {
-    /// Whether an earlier attempt has found everything: then what is not there now comes back, as it does for a job
-    /// that runs.
-    pub(super) patient: bool,
-    pub(super) requests: &'a requests::Receiver<Request>,
+/// A start's questions, asked until there is an answer or it is clear that there will be none.
+pub(super) struct Questions<'a> {
+    patience: Patience,
+    clock: Clock,
+    requests: &'a requests::Receiver<Request>,
 }
 
-impl Patience<'_> {
-    /// Asks until there is an answer, or it is clear that there will be none. A topic that was just made, or whose
-    /// broker just came up, has its leaders a moment later. `None`: the driver is over before that.
-    pub(super) fn until<T>(&self, mut ask: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<Option<T>> {
-        let mut tries_left = LEADERLESS.as_millis() / LEADERLESS_EVERY.as_millis();
-        let mut told = false;
+impl<'a> Questions<'a> {
+    /// `patient`: an earlier attempt has found everything.
+    pub(super) fn new(job: &Job, patient: bool, requests: &'a requests::Receiver<Request>) -> Self {
+        let skip_lost = job.source.on_data_loss == OnDataLoss::Earliest;
+        Self { patience: Patience::new(patient, skip_lost), clock: Clock::start(), requests }
+    }
+
+    /// Asks one of them. `None`: the driver is over before there is an answer.
+    pub(super) fn until<T>(
+        &mut self,
+        mut ask: impl FnMut() -> anyhow::Result<T>,
+    ) -> anyhow::Result<Option<T>> {
         loop {
             let error = match ask() {
                 Ok(answer) => return Ok(Some(answer)),
                 Err(error) => error,
             };
-            let every = match error.downcast_ref() {
-                Some(StartError::Lost(_)) => return Err(error),
-                Some(StartError::Unknown(_)) if tries_left > 0 => {
-                    tries_left -= 1;
-                    LEADERLESS_EVERY
-                }
-                _ if self.patient => {
-                    if !std::mem::replace(&mut told, true) {
-                        tracing::warn!("wait for Kafka: {error:#}");
-                    }
-                    KAFKA_EVERY
-                }
-                _ => return Err(error),
-            };
+            let verdict = self.patience.judge(obstacles(&error), self.clock.monotonic());
+            let Verdict::Again { after, tell } = verdict else { return Err(error) };
+            if tell {
+                tracing::warn!("wait for Kafka: {error:#}");
+            }
             // Nothing is asked for before the start is known, so this only waits.
-            if let Err(requests::RecvTimeoutError::Disconnected) = self.requests.recv_timeout(every) {
+            if let Err(requests::RecvTimeoutError::Disconnected) = self.requests.recv_timeout(after) {
                 return Ok(None);
             }
         }
     }
+}
+
+/// What stands in the way of a start, by an error.
+fn obstacles(error: &anyhow::Error) -> Vec<Obstacle> {
+    if let Some(missing) = error.downcast_ref::<NotThere>() {
+        return missing.obstacles();
+    }
+    let kind = match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(StartError::Lost(_)), _) | (_, Some(AdminError::Settings(_))) => Kind::Final,
+        (Some(StartError::Unknown(_)), _) => Kind::Leaderless,
+        (_, Some(AdminError::Denied { passing: false, .. })) => Kind::Denied,
+        _ => Kind::Away,
+    };
+    vec![(kind, String::new())]
 }
 
 pub(super) fn found(admin: &Admin, rule: &TopicsRule, job: &Job) -> anyhow::Result<Stream> {
@@ -77,45 +85,7 @@ pub(super) fn found(admin: &Admin, rule: &TopicsRule, job: &Job) -> anyhow::Resu
 
 /// The job's topics, all of which must be there; a pattern must match one.
 fn topics(admin: &Admin, rule: &TopicsRule, job: &Job) -> anyhow::Result<Vec<TopicInfo>> {
-    Ok(complete(admin.describe(rule)?, rule, &job.source.brokers.join(","))?)
-}
-
-fn complete(topics: Topics, rule: &TopicsRule, brokers: &str) -> Result<Vec<TopicInfo>, NotThere> {
-    let Topics { found, mut absent, unclear, denied: _ } = topics;
-    if matches!(rule, TopicsRule::Pattern(_)) && found.is_empty() && unclear.is_empty() {
-        absent.push(rule.to_string());
-    }
-    if absent.is_empty() && unclear.is_empty() {
-        return Ok(found);
-    }
-    Err(NotThere { absent, unclear, brokers: brokers.to_owned() })
-}
-
-/// Topics without which reading cannot begin.
-#[derive(Debug, thiserror::Error)]
-struct NotThere {
-    /// The cluster says that there are none of these names, or that nothing matches this pattern.
-    absent: Vec<String>,
-    /// The cluster could not say, and why.
-    unclear: Vec<(String, String)>,
-    brokers: String,
-}
-
-impl fmt::Display for NotThere {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { absent, unclear, brokers } = self;
-        let mut parts = Vec::new();
-        if let [only] = absent.as_slice() {
-            parts.push(format!("topic {only} does not exist on {brokers}: create it, or correct source.topics or source.brokers"));
-        } else if !absent.is_empty() {
-            let absent = absent.join(", ");
-            parts.push(format!("topics {absent} do not exist on {brokers}: create them, or correct source.topics or source.brokers"));
-        }
-        parts.extend(
-            unclear.iter().map(|(topic, reason)| format!("describe topic {topic} on {brokers}: {reason}")),
-        );
-        f.write_str(&parts.join("; "))
-    }
+    Ok(presence::complete(admin.describe(rule)?, rule, &job.source.brokers.join(","))?)
 }
 
 /// Where every partition is read from, and what is lost by it. What comes out is numbers.
@@ -165,41 +135,4 @@ pub(super) fn resolve(
         Start { partition, position, log_end, earliest }
     };
     Ok((resolved.positions.into_iter().map(start).collect(), resolved.losses))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn topic(name: &str) -> TopicInfo {
-        TopicInfo { name: name.to_owned(), id: None, partitions: Vec::new() }
-    }
-
-    fn refused(topics: Topics, rule: &TopicsRule) -> String {
-        complete(topics, rule, "b:1").unwrap_err().to_string()
-    }
-
-    #[test]
-    fn exactly_the_topics_that_are_missing_are_named() {
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let rule = TopicsRule::Names(names(&["a", "b", "c", "d"]));
-        let found = vec![topic("a")];
-        let there = complete(Topics { found: found.clone(), ..Topics::default() }, &rule, "b:1").unwrap();
-        assert_eq!(there, found);
-        let told =
-            refused(Topics { found: found.clone(), absent: names(&["b"]), ..Topics::default() }, &rule);
-        assert!(told.starts_with("topic b does not exist on b:1: create it"), "{told}");
-        let unclear = vec![("d".to_owned(), "authorization failed".to_owned())];
-        let some = Topics { found, absent: names(&["b", "c"]), unclear, denied: names(&["d"]) };
-        let told = refused(some, &rule);
-        assert!(told.starts_with("topics b, c do not exist"), "{told}");
-        assert!(told.ends_with("; describe topic d on b:1: authorization failed"), "{told}");
-    }
-
-    #[test]
-    fn a_pattern_must_match_a_topic() {
-        let rule = TopicsRule::Pattern(regex::Regex::new("^x-.*$").unwrap());
-        let told = refused(Topics::default(), &rule);
-        assert!(told.starts_with("topic ^x-.*$ does not exist"), "{told}");
-    }
 }

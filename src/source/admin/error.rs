@@ -35,6 +35,9 @@ pub enum AdminError {
         brokers: String,
         /// The broker's or the TLS library's words.
         reason: String,
+        /// Whether it may pass by itself: a TLS handshake that was cut off is what a proxy does whose brokers are away,
+        /// and a ticket or token is refused by someone who is not a broker.
+        passing: bool,
     },
     /// Anything else.
     #[error("{action} on {brokers}: {reason}")]
@@ -104,6 +107,13 @@ pub(super) const DENIED: &[Code] = &[
     Code::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
 ];
 
+/// Codes for an access rule's refusal, which a broker has looked up.
+const ACCESS: &[Code] = &[
+    Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+    Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+    Code::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+];
+
 /// A commit with these is not worth repeating. Which code an assign-only commit gets for a group with live members
 /// differs by version: all that speak of membership are here.
 const REFUSED: &[Code] = &[
@@ -121,7 +131,14 @@ const REFUSED: &[Code] = &[
     Code::RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE,
 ];
 
-pub(super) fn admin(action: String, brokers: &str, failure: Failure, trouble: Option<Trouble>) -> AdminError {
+/// `by_password`: the brokers themselves decide who logs in.
+pub(super) fn admin(
+    action: String,
+    brokers: &str,
+    failure: Failure,
+    trouble: Option<Trouble>,
+    by_password: bool,
+) -> AdminError {
     let brokers = brokers.to_owned();
     let waited = failure.is(WAITED);
     // While nothing answers, what connections failed with says more than that time has passed.
@@ -133,8 +150,10 @@ pub(super) fn admin(action: String, brokers: &str, failure: Failure, trouble: Op
     // which the connection was when the broker was the first to go.
     let signs = ["SSL handshake", "state SSL_HANDSHAKE", "security.protocol", "SASL"];
     let guessed = signs.iter().any(|word| reason.contains(word));
-    if failure.is(DENIED) || waited && (guessed || trouble.is_some_and(|trouble| trouble.denied)) {
-        AdminError::Denied { action, brokers, reason }
+    let denied = trouble.as_ref().is_some_and(|trouble| trouble.denied);
+    if failure.is(DENIED) || waited && (guessed || denied) {
+        let login_refused = by_password && denied && trouble.is_some_and(|trouble| !trouble.tls);
+        AdminError::Denied { action, brokers, reason, passing: !failure.is(ACCESS) && !login_refused }
     } else if waited {
         AdminError::Unreachable { action, brokers, reason }
     } else {
@@ -163,7 +182,7 @@ mod tests {
         let of = |reason: &str| {
             let failure =
                 Failure { code: Code::RD_KAFKA_RESP_ERR__TRANSPORT as i32, reason: reason.to_owned() };
-            admin("describe topic t".to_owned(), "b:1", failure, None)
+            admin("describe topic t".to_owned(), "b:1", failure, None, true)
         };
         let hung_up = "ssl://b:1/bootstrap: Disconnected: SSL connection closed by peer (after 0ms in state SSL_HANDSHAKE)";
         assert!(matches!(of(hung_up), AdminError::Denied { .. }));
@@ -171,5 +190,22 @@ mod tests {
             of("b:1/bootstrap: Connect failed: Connection refused"),
             AdminError::Unreachable { .. }
         ));
+    }
+
+    #[test]
+    fn a_refusal_passes_unless_a_broker_has_decided_it() {
+        let passes = |code: Code, tls, by_password| {
+            let failure = Failure::new(code);
+            let trouble = Trouble { denied: true, tls, reason: "refused".to_owned() };
+            match admin("ask".to_owned(), "b:1", failure, Some(trouble), by_password) {
+                AdminError::Denied { passing, .. } => passing,
+                other => panic!("{other}"),
+            }
+        };
+        let login = Code::RD_KAFKA_RESP_ERR__AUTHENTICATION;
+        assert!(!passes(login, false, true), "a wrong password");
+        assert!(passes(login, false, false), "a ticket: perhaps the KDC is away");
+        assert!(passes(login, true, true), "a handshake that was cut off");
+        assert!(!passes(Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, true, false), "an access rule");
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 fn ask(cluster: &MockCluster<'_, impl rdkafka::producer::ProducerContext>) -> Admin {
     let brokers = [cluster.bootstrap_servers()];
     let settings = ClientSettings::new(&brokers, "g", true, &BTreeMap::new(), 0);
-    Admin::connect(&settings).unwrap().with_deadline(Duration::from_secs(2))
+    Admin::connect(&settings).unwrap().with_deadline(Duration::from_secs(5))
 }
 
 /// librdkafka leaves the partitions of a broker that does not answer without an error, and without an offset.
