@@ -33,9 +33,13 @@ struct Shim {
 impl Shim {
     /// Past hello, ready and registered.
     fn start(mock: &Mock, topic: &str, more: &[&str]) -> Self {
-        let mut shim = Self::child(mock, topic, more);
+        Self::attempt(1, mock, topic, more)
+    }
+
+    fn attempt(attempt: u32, mock: &Mock, topic: &str, more: &[&str]) -> Self {
+        let mut shim = Self::child(attempt, mock, topic, more);
         shim.say(
-            &json!({"type": "hello", "v": 1, "app": "application_1_2", "attempt": 1, "host": "127.0.0.1",
+            &json!({"type": "hello", "v": 1, "app": "application_1_2", "attempt": attempt, "host": "127.0.0.1",
                          "app_dir": "hdfs://nn/apps/application_1_2"}),
         );
         let ready = shim.hear("ready");
@@ -44,7 +48,7 @@ impl Shim {
         shim
     }
 
-    fn child(mock: &Mock, topic: &str, more: &[&str]) -> Self {
+    fn child(attempt: u32, mock: &Mock, topic: &str, more: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let yaml = format!(
             "name: OnYarn\nsource: {{brokers: ['{}'], topics: [{topic}], group: g, start: earliest, \
@@ -60,7 +64,15 @@ impl Shim {
         private(&dir, "env.json", &serde_json::to_string(&job.env).unwrap());
         Secret::generate().unwrap().write(&dir.path().join("secret")).unwrap();
         let mut driver = Command::new(env!("CARGO_BIN_EXE_spindle"))
-            .args(["driver", "--job", "job.json", "--attempt", "1", "--secret-file", "secret"])
+            .args([
+                "driver",
+                "--job",
+                "job.json",
+                "--attempt",
+                &attempt.to_string(),
+                "--secret-file",
+                "secret",
+            ])
             .args(["--env-file", "env.json"])
             .args(more)
             .env("LOG_DIRS", dir.path().join("logs"))
@@ -271,6 +283,22 @@ fn what_a_restart_does_not_cure_fails_the_application() {
     assert_eq!(finish["status"], "FAILED");
     assert!(finish["diagnostics"].as_str().unwrap().contains("no_such_topic"), "{finish}");
     assert_eq!(shim.leave(), Some(1), "{}", shim.log());
+}
+
+/// What its first attempt has read is not there any more. A Kafka that is away is another matter.
+#[test]
+fn a_topic_that_is_gone_fails_a_later_attempt_too() {
+    let mock = Mock::new(1, 1);
+    let mut shim = Shim::attempt(2, &mock, "no_such_topic", &[]);
+    shim.converge();
+    let finish = shim.hear("finish");
+    assert_eq!(finish["status"], "FAILED");
+    assert!(
+        finish["diagnostics"].as_str().unwrap().contains("topic no_such_topic does not exist"),
+        "{finish}"
+    );
+    assert_eq!(shim.leave(), Some(1), "{}", shim.log());
+    assert!(shim.log().contains("wait for Kafka"), "not at once: {}", shim.log());
 }
 
 #[test]
