@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use regex::Regex;
+
 use super::admin::{LogRange, TopicInfo};
 use crate::ids::{Millis, Offset, Partition, Position, TopicId};
 
@@ -41,6 +43,18 @@ pub struct Facts<'a> {
     pub held: &'a BTreeMap<Partition, Position>,
     /// For a rule with a time: the offset at that time.
     pub at_time: &'a BTreeMap<Partition, Offset>,
+    /// What the topics' names match, for a job that reads every such topic.
+    pub pattern: Option<&'a Regex>,
+}
+
+impl Facts<'_> {
+    /// Whether the job reads topics of this name, there or not.
+    fn reads(&self, topic: &str) -> bool {
+        match self.pattern {
+            Some(pattern) => pattern.is_match(topic),
+            None => self.topics.iter().any(|info| info.name == topic),
+        }
+    }
 }
 
 /// Where to start.
@@ -50,7 +64,7 @@ pub struct Start {
     pub positions: Vec<(Partition, Position)>,
     /// What is lost.
     pub losses: Vec<Loss>,
-    /// Partitions that are new: their topic has positions and they have none.
+    /// Partitions that are new: their topic has positions and they have none; for a pattern, any of its topics has.
     pub new: Vec<Partition>,
 }
 
@@ -162,7 +176,8 @@ fn some<T: fmt::Display>(all: &[T]) -> String {
 /// Resolves where to start every partition of the topics.
 ///
 /// `from` is `--from earliest|latest|TIME`: it sets held positions aside. Held positions of topics that are not
-/// among `facts.topics` are ignored: the job no longer reads them.
+/// the job's are ignored: it no longer reads them. A topic that the user adds to a list begins by `start`. A topic that
+/// matches a pattern and has no position beside others that have was made while no driver ran: it is new.
 pub fn resolve_start(
     facts: Facts<'_>,
     start: StartRule,
@@ -172,8 +187,13 @@ pub fn resolve_start(
     let nothing = BTreeMap::new();
     let held = if from.is_some() { &nothing } else { facts.held };
     let rule = from.unwrap_or(start);
-    let with_positions: BTreeSet<&str> = held.keys().map(|partition| &*partition.topic).collect();
-    let mut result = Start { positions: Vec::new(), losses: deleted(facts.topics, held), new: Vec::new() };
+    let with_positions: BTreeSet<&str> =
+        held.keys().map(|partition| &*partition.topic).filter(|topic| facts.reads(topic)).collect();
+    let is_new = |topic: &str| match facts.pattern {
+        Some(_) => !with_positions.is_empty(),
+        None => with_positions.contains(topic),
+    };
+    let mut result = Start { positions: Vec::new(), losses: deleted(&facts, held), new: Vec::new() };
     let mut unknown = Vec::new();
     for (topic, number) in facts.topics.iter().flat_map(|t| t.partitions.iter().map(move |p| (t, p.number))) {
         let partition = Partition::new(topic.name.as_str(), number);
@@ -191,7 +211,7 @@ pub fn resolve_start(
                     fresh(resumed)
                 }
             },
-            None if with_positions.contains(topic.name.as_str()) => {
+            None if is_new(&topic.name) => {
                 result.new.push(partition.clone());
                 fresh(range.first)
             }
@@ -234,13 +254,13 @@ pub fn check(held: Position, topic_id: Option<TopicId>, range: &LogRange) -> Opt
     }
 }
 
-/// Held partitions of a topic that has fewer now.
-fn deleted(topics: &[TopicInfo], held: &BTreeMap<Partition, Position>) -> Vec<Loss> {
-    let gone = |partition: &Partition| {
-        let topic = topics.iter().find(|topic| *topic.name == *partition.topic);
-        topic.is_some_and(|topic| topic.partitions.iter().all(|p| p.number != partition.number))
+/// Held partitions that are not there: of a topic that has fewer now, or of one that a pattern matched.
+fn deleted(facts: &Facts<'_>, held: &BTreeMap<Partition, Position>) -> Vec<Loss> {
+    let is_there = |partition: &Partition| {
+        let topic = facts.topics.iter().find(|topic| *topic.name == *partition.topic);
+        topic.is_some_and(|topic| topic.partitions.iter().any(|p| p.number == partition.number))
     };
-    let lost = held.iter().filter(|(partition, _)| gone(partition));
+    let lost = held.iter().filter(|(partition, _)| facts.reads(&partition.topic) && !is_there(partition));
     lost.map(|(partition, position)| Loss {
         partition: partition.clone(),
         expected: position.offset,

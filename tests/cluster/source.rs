@@ -266,6 +266,7 @@ fn resolve(admin: &Admin, topic: &str, held: Position) -> (Option<(LossReason, u
         ranges: &BTreeMap::from([(partition.clone(), range(admin, topic))]),
         held: &BTreeMap::from([(partition, held)]),
         at_time: &BTreeMap::new(),
+        pattern: None,
     };
     let start = resolve_start(facts, StartRule::Latest, None, LossPolicy::Earliest).unwrap();
     (start.losses.first().map(|loss| (loss.reason, loss.offsets())), start.positions[0].1)

@@ -120,7 +120,11 @@ pub(super) fn resolve(
         }
         StartRule::Latest | StartRule::Earliest => BTreeMap::new(),
     };
-    let facts = start::Facts { topics: &topics, ranges: &ranges, held: &held, at_time: &at_time };
+    let pattern = match rule {
+        TopicsRule::Pattern(pattern) => Some(pattern),
+        TopicsRule::Names(_) => None,
+    };
+    let facts = start::Facts { topics: &topics, ranges: &ranges, held: &held, at_time: &at_time, pattern };
     let policy = match job.source.on_data_loss {
         OnDataLoss::Fail => LossPolicy::Fail,
         OnDataLoss::Earliest => LossPolicy::Earliest,

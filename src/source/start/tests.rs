@@ -14,6 +14,7 @@ struct Case {
     start: StartRule,
     from: Option<StartRule>,
     policy: LossPolicy,
+    pattern: Option<Regex>,
 }
 
 impl Case {
@@ -27,6 +28,7 @@ impl Case {
             start: StartRule::Latest,
             from: None,
             policy: LossPolicy::Fail,
+            pattern: None,
         };
         case.topic("t", ID, &[(100, 200), (0, 50), (10, 10)]);
         case
@@ -58,8 +60,9 @@ impl Case {
     }
 
     fn resolve(&self) -> Result<Start, StartError> {
-        let Self { topics, ranges, held, at_time, start, from, policy } = self;
-        resolve_start(Facts { topics, ranges, held, at_time }, *start, *from, *policy)
+        let Self { topics, ranges, held, at_time, start, from, policy, pattern } = self;
+        let facts = Facts { topics, ranges, held, at_time, pattern: pattern.as_ref() };
+        resolve_start(facts, *start, *from, *policy)
     }
 
     /// Offsets by partition, `t` first.
@@ -119,6 +122,34 @@ fn a_partition_without_position_is_new_only_beside_ones_that_have() {
     let start = case.resolve().unwrap();
     assert_eq!(case.offsets(), [150, 0, 10, 9], "u has no positions: the rule, latest");
     assert_eq!(start.new, [Partition::new("t", 1), Partition::new("t", 2)]);
+}
+
+#[test]
+fn a_topic_of_a_pattern_without_positions_is_new_beside_topics_that_have() {
+    let mut case = Case::new();
+    case.topic("u", ID, &[(5, 9)]);
+    case.pattern = Some(Regex::new("^[tu]$").unwrap());
+    assert_eq!(case.offsets(), [200, 50, 10, 9], "a first start: the rule, latest");
+    case.held.insert(Partition::new("other", 0), Position::at(1));
+    assert_eq!(case.offsets(), [200, 50, 10, 9], "another topic's position does not make it another start");
+    case.hold(0, 150);
+    assert_eq!(case.offsets(), [150, 0, 10, 5]);
+    assert_eq!(case.resolve().unwrap().new.last(), Some(&Partition::new("u", 0)));
+    case.from = Some(StartRule::Latest);
+    assert_eq!(case.offsets(), [200, 50, 10, 9]);
+}
+
+#[test]
+fn a_topic_of_a_pattern_that_is_gone_is_a_loss() {
+    let mut case = Case::new();
+    case.hold(0, 150).hold(1, 50).hold(2, 10);
+    case.held.insert(Partition::new("u", 3), Position::at(77));
+    assert_eq!(case.resolve().unwrap().losses, [], "taken from the list");
+    case.pattern = Some(Regex::new("^[tu]$").unwrap());
+    assert!(case.resolve().unwrap_err().to_string().contains("u/3: no longer exists, was read to offset 77"));
+    case.policy = LossPolicy::Earliest;
+    assert_eq!(case.resolve().unwrap().losses[0].reason, LossReason::Deleted);
+    assert_eq!(case.offsets(), [150, 50, 10]);
 }
 
 #[test]
