@@ -141,15 +141,15 @@ impl Work {
         let admin = Arc::new(Admin::connect(&client_settings(&job, PREFETCH_BYTES))?);
         let rule = start::topics_rule(&job)?;
         let mut questions = Questions::new(&job, patient, requests);
-        let Some(stream) = questions.until(|| start::found(&admin, &rule, &job))? else { return Ok(()) };
+        let Some(stream) = questions.until(|_| start::found(&admin, &rule, &job))? else { return Ok(()) };
         if answers.send(Answer::Found(stream)).is_err() {
             return Ok(());
         }
         // Nothing else is asked for before the start is known.
         let Ok(Request::Resolve(held)) = requests.recv() else { return Ok(()) };
-        let resolved = questions.until(|| {
+        let resolved = questions.until(|patience| {
             let asked = clock.monotonic();
-            let (starts, losses) = start::resolve(&admin, &rule, &job, start, held.as_deref())?;
+            let (starts, losses) = start::resolve(&admin, &rule, &job, start, held.as_deref(), patience)?;
             Ok(Answer::Started { starts, losses, asked })
         });
         let Some(started) = resolved? else { return Ok(()) };

@@ -45,6 +45,8 @@ pub struct Facts<'a> {
     pub at_time: &'a BTreeMap<Partition, Offset>,
     /// What the topics' names match, for a job that reads every such topic.
     pub pattern: Option<&'a Regex>,
+    /// Partitions that have looked lost for long enough, where a broker may only know less than there is for a moment.
+    pub believed: &'a BTreeSet<Partition>,
 }
 
 impl Facts<'_> {
@@ -158,6 +160,10 @@ pub enum StartError {
         some(.0)
     )]
     Lost(Vec<Loss>),
+    /// What looks lost, but may look so only for a moment: a broker that has just started does not know every
+    /// partition, and a leader that has just been elected may tell an old end of its log.
+    #[error("records may be lost: {}", some(.0))]
+    Doubtful(Vec<Loss>),
     /// A partition's leader has not told how far its log reaches.
     #[error("the log of {} is unknown: it has no leader, or the leader does not answer; repeat when it has", some(.0))]
     Unknown(Vec<Partition>),
@@ -195,6 +201,7 @@ pub fn resolve_start(
     };
     let mut result = Start { positions: Vec::new(), losses: deleted(&facts, held), new: Vec::new() };
     let mut unknown = Vec::new();
+    let mut certain = BTreeSet::new();
     for (topic, number) in facts.topics.iter().flat_map(|t| t.partitions.iter().map(move |p| (t, p.number))) {
         let partition = Partition::new(topic.name.as_str(), number);
         let Some(range) = facts.ranges.get(&partition) else {
@@ -206,6 +213,9 @@ pub fn resolve_start(
             Some(held) => match check(*held, topic.id, range) {
                 None => Position { topic_id: topic.id, ..*held },
                 Some((reason, resumed)) => {
+                    if topic.id.is_some() && held.topic_id.is_some() || reason == LossReason::Expired {
+                        certain.insert(partition.clone());
+                    }
                     let expected = held.offset;
                     result.losses.push(Loss { partition: partition.clone(), expected, resumed, reason });
                     fresh(resumed)
@@ -232,8 +242,15 @@ pub fn resolve_start(
     if !unknown.is_empty() {
         return Err(StartError::Unknown(unknown));
     }
-    if policy == LossPolicy::Fail && !result.losses.is_empty() {
-        return Err(StartError::Lost(result.losses));
+    let is_certain =
+        |loss: &&Loss| certain.contains(&loss.partition) || facts.believed.contains(&loss.partition);
+    let (losses, doubtful): (Vec<_>, Vec<_>) =
+        result.losses.iter().cloned().partition(|loss| is_certain(&loss));
+    if policy == LossPolicy::Fail && !losses.is_empty() {
+        return Err(StartError::Lost(losses));
+    }
+    if !doubtful.is_empty() {
+        return Err(StartError::Doubtful(doubtful));
     }
     result.positions.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(result)

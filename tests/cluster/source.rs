@@ -1,6 +1,6 @@
 //! Reading from, and asking, a real broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -267,6 +267,7 @@ fn resolve(admin: &Admin, topic: &str, held: Position) -> (Option<(LossReason, u
         held: &BTreeMap::from([(partition, held)]),
         at_time: &BTreeMap::new(),
         pattern: None,
+        believed: &BTreeSet::new(),
     };
     let start = resolve_start(facts, StartRule::Latest, None, LossPolicy::Earliest).unwrap();
     (start.losses.first().map(|loss| (loss.reason, loss.offsets())), start.positions[0].1)

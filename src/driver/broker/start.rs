@@ -44,10 +44,10 @@ impl<'a> Questions<'a> {
     /// Asks one of them. `None`: the driver is over before there is an answer.
     pub(super) fn until<T>(
         &mut self,
-        mut ask: impl FnMut() -> anyhow::Result<T>,
+        mut ask: impl FnMut(&Patience) -> anyhow::Result<T>,
     ) -> anyhow::Result<Option<T>> {
         loop {
-            let error = match ask() {
+            let error = match ask(&self.patience) {
                 Ok(answer) => return Ok(Some(answer)),
                 Err(error) => error,
             };
@@ -69,6 +69,9 @@ fn obstacles(error: &anyhow::Error) -> Vec<Obstacle> {
     if let Some(missing) = error.downcast_ref::<NotThere>() {
         return missing.obstacles();
     }
+    if let Some(StartError::Doubtful(losses)) = error.downcast_ref() {
+        return losses.iter().map(|loss| (Kind::Doubtful, loss.partition.to_string())).collect();
+    }
     let kind = match (error.downcast_ref(), error.downcast_ref()) {
         (Some(StartError::Lost(_)), _) | (_, Some(AdminError::Settings(_))) => Kind::Final,
         (Some(StartError::Unknown(_)), _) => Kind::Leaderless,
@@ -88,13 +91,15 @@ fn topics(admin: &Admin, rule: &TopicsRule, job: &Job) -> anyhow::Result<Vec<Top
     Ok(presence::complete(admin.describe(rule)?, rule, &job.source.brokers.join(","))?)
 }
 
-/// Where every partition is read from, and what is lost by it. What comes out is numbers.
+/// Where every partition is read from, and what is lost by it. What comes out is numbers. What looks lost is
+/// lost once `patience` believes it.
 pub(super) fn resolve(
     admin: &Admin,
     rule: &TopicsRule,
     job: &Job,
     rules: StartRules,
     held: Option<&[(Partition, Position)]>,
+    patience: &Patience,
 ) -> anyhow::Result<(Vec<Start>, Vec<Loss>)> {
     let topics = topics(admin, rule, job)?;
     let partitions: Vec<_> = topics.iter().flat_map(partitions_of).collect();
@@ -107,6 +112,8 @@ pub(super) fn resolve(
             partitions.iter().cloned().zip(committed).filter_map(|(p, at)| Some((p, at?))).collect()
         }
     };
+    let believed =
+        held.keys().filter(|partition| patience.believes(&partition.to_string())).cloned().collect();
     let forced = rules.forced.filter(|_| !from_checkpoint);
     let at_time = match forced.unwrap_or(rules.fallback) {
         StartRule::Timestamp(time_ms) => {
@@ -124,7 +131,14 @@ pub(super) fn resolve(
         TopicsRule::Pattern(pattern) => Some(pattern),
         TopicsRule::Names(_) => None,
     };
-    let facts = start::Facts { topics: &topics, ranges: &ranges, held: &held, at_time: &at_time, pattern };
+    let facts = start::Facts {
+        topics: &topics,
+        ranges: &ranges,
+        held: &held,
+        at_time: &at_time,
+        pattern,
+        believed: &believed,
+    };
     let policy = match job.source.on_data_loss {
         OnDataLoss::Fail => LossPolicy::Fail,
         OnDataLoss::Earliest => LossPolicy::Earliest,

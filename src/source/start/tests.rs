@@ -15,6 +15,7 @@ struct Case {
     from: Option<StartRule>,
     policy: LossPolicy,
     pattern: Option<Regex>,
+    believed: BTreeSet<Partition>,
 }
 
 impl Case {
@@ -29,6 +30,7 @@ impl Case {
             from: None,
             policy: LossPolicy::Fail,
             pattern: None,
+            believed: BTreeSet::new(),
         };
         case.topic("t", ID, &[(100, 200), (0, 50), (10, 10)]);
         case
@@ -59,9 +61,16 @@ impl Case {
         self
     }
 
+    /// What looks lost at first, all of which is then believed.
+    fn doubts(&mut self) -> Vec<Loss> {
+        let StartError::Doubtful(losses) = self.resolve().unwrap_err() else { panic!() };
+        self.believed = losses.iter().map(|loss| loss.partition.clone()).collect();
+        losses
+    }
+
     fn resolve(&self) -> Result<Start, StartError> {
-        let Self { topics, ranges, held, at_time, start, from, policy, pattern } = self;
-        let facts = Facts { topics, ranges, held, at_time, pattern: pattern.as_ref() };
+        let Self { topics, ranges, held, at_time, start, from, policy, pattern, believed } = self;
+        let facts = Facts { topics, ranges, held, at_time, pattern: pattern.as_ref(), believed };
         resolve_start(facts, *start, *from, *policy)
     }
 
@@ -146,6 +155,7 @@ fn a_topic_of_a_pattern_that_is_gone_is_a_loss() {
     case.held.insert(Partition::new("u", 3), Position::at(77));
     assert_eq!(case.resolve().unwrap().losses, [], "taken from the list");
     case.pattern = Some(Regex::new("^[tu]$").unwrap());
+    case.doubts();
     assert!(case.resolve().unwrap_err().to_string().contains("u/3: no longer exists, was read to offset 77"));
     case.policy = LossPolicy::Earliest;
     assert_eq!(case.resolve().unwrap().losses[0].reason, LossReason::Deleted);
@@ -229,15 +239,42 @@ fn without_ids_a_shorter_log_is_another_topic() {
         case.held.get_mut(&Partition::new("t", 1)).unwrap().topic_id = then;
         case.topics[0].id = now;
         case.policy = LossPolicy::Earliest;
+        let doubts = case.doubts();
         assert_eq!(case.offsets(), [100, 0, 10]);
-        assert_eq!(case.resolve().unwrap().losses[0].reason, LossReason::Recreated);
+        assert_eq!(case.resolve().unwrap().losses, doubts);
+        assert_eq!(doubts[0].reason, LossReason::Recreated);
     }
+}
+
+/// A new leader before 2.2 may tell an old end of its log for a moment.
+#[test]
+fn without_ids_an_end_below_the_position_is_believed_when_it_lasts() {
+    let mut case = Case::new();
+    case.topics[0].id = None;
+    case.hold(0, 150).hold(1, 51).hold(2, 10);
+    let doubts = case.doubts();
+    assert_eq!((doubts.len(), &doubts[0].partition), (1, &Partition::new("t", 1)));
+    assert!(matches!(case.resolve(), Err(StartError::Lost(losses)) if losses == doubts));
+    case.ranges.insert(Partition::new("t", 1), LogRange { first: 0, end: 51, high: 51 });
+    assert_eq!(case.offsets(), [150, 51, 10], "it was an old end");
+}
+
+#[test]
+fn what_is_certainly_lost_is_told_without_what_is_not() {
+    let mut case = Case::new();
+    case.hold(0, 40).hold(1, 10).hold(2, 10).hold(3, 77);
+    let StartError::Lost(losses) = case.resolve().unwrap_err() else { panic!() };
+    assert_eq!(losses.iter().map(|loss| loss.reason).collect::<Vec<_>>(), [LossReason::Expired]);
+    case.policy = LossPolicy::Earliest;
+    assert_eq!(case.doubts()[0].reason, LossReason::Deleted);
+    assert_eq!(case.resolve().unwrap().losses.len(), 2);
 }
 
 #[test]
 fn fewer_partitions_than_before_is_a_loss() {
     let mut case = Case::new();
     case.hold(0, 150).hold(1, 10).hold(2, 10).hold(3, 77);
+    assert_eq!(case.doubts().len(), 1);
     assert!(case.resolve().unwrap_err().to_string().contains("t/3: no longer exists, was read to offset 77"));
     case.policy = LossPolicy::Earliest;
     assert_eq!(case.resolve().unwrap().losses[0].reason, LossReason::Deleted);

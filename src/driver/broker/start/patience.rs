@@ -29,6 +29,8 @@ pub(super) enum Kind {
     Gone,
     /// The cluster refuses.
     Denied,
+    /// The partition looks lost, perhaps only for a moment.
+    Doubtful,
 }
 
 /// What to do about it.
@@ -41,7 +43,7 @@ pub(super) enum Verdict {
 }
 
 /// What was in the way until now.
-pub(super) struct Patience {
+pub(in crate::driver::broker) struct Patience {
     /// Whether an earlier attempt has found everything: then what is not there now comes back, as it does for a job
     /// that runs.
     patient: bool,
@@ -50,11 +52,18 @@ pub(super) struct Patience {
     /// Since when each obstacle stands in the way without a break.
     since: BTreeMap<Obstacle, Duration>,
     told: BTreeSet<Obstacle>,
+    /// What was doubtful for long enough.
+    believed: BTreeSet<String>,
 }
 
 impl Patience {
     pub(super) fn new(patient: bool, skip_lost: bool) -> Self {
-        Self { patient, skip_lost, since: BTreeMap::new(), told: BTreeSet::new() }
+        Self { patient, skip_lost, since: BTreeMap::new(), told: BTreeSet::new(), believed: BTreeSet::new() }
+    }
+
+    /// Whether this has looked lost for long enough.
+    pub(super) fn believes(&self, partition: &str) -> bool {
+        self.believed.contains(partition)
     }
 
     /// What to do about these; what is not among them stands in the way no longer.
@@ -75,12 +84,18 @@ impl Patience {
                 Kind::Away => !self.patient,
                 Kind::Gone => !self.patient || lasted && !self.skip_lost,
                 Kind::Denied => !self.patient || lasted,
+                Kind::Doubtful => false,
             };
             if ends {
                 return Verdict::End;
             }
-            if obstacle.0 == Kind::Leaderless && !lasted {
-                after = SOON;
+            match obstacle.0 {
+                Kind::Leaderless if !lasted => after = after.min(SOON),
+                Kind::Doubtful if lasted => {
+                    self.believed.insert(obstacle.1.clone());
+                    after = Duration::ZERO;
+                }
+                _ => {}
             }
             // An attempt that does not wait for long says it at its end.
             tell |= self.patient && self.told.insert(obstacle.clone());
@@ -146,6 +161,20 @@ mod tests {
         assert_eq!(asks(&mut later, &[(Kind::Gone, "t")], &[11, 20]), [true; 2]);
         assert_eq!(asks(&mut later, &[(Kind::Gone, "u")], &[21, 30]), [true; 2], "another topic");
         assert_eq!(asks(&mut later, &[(Kind::Gone, "t"), (Kind::Gone, "u")], &[31]), [false]);
+    }
+
+    #[test]
+    fn what_is_doubtful_is_believed_when_it_lasts() {
+        for patient in [false, true] {
+            let mut start = Patience::new(patient, false);
+            let doubts = [(Kind::Doubtful, "t/0"), (Kind::Doubtful, "t/1")];
+            assert_eq!(asks(&mut start, &doubts[..1], &[0, 5]), [true; 2]);
+            assert_eq!(asks(&mut start, &doubts, &[9]), [true]);
+            assert!(!start.believes("t/0"));
+            let now = start.judge(vec![(Kind::Doubtful, "t/0".to_owned())], seconds(10));
+            assert!(matches!(now, Verdict::Again { after: Duration::ZERO, .. }), "{now:?}");
+            assert!(start.believes("t/0") && !start.believes("t/1"));
+        }
     }
 
     #[test]
