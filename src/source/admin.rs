@@ -172,6 +172,13 @@ impl Admin {
         Ok(partitions.iter().map(range).collect())
     }
 
+    /// The newest leader epoch of these partitions, where the leader tells it.
+    pub fn leader_epochs(&self, partitions: &[Partition]) -> Result<BTreeMap<Partition, i32>, AdminError> {
+        let found = self.found(partitions, Spec::Latest, false)?.into_iter();
+        let known = found.filter_map(|(partition, result)| Some((partition, result.ok()?.1)));
+        Ok(known.filter(|(_, epoch)| *epoch >= 0).collect())
+    }
+
     /// Where to read on for records from this time, in the same order: the first record that is not older, else
     /// the log's end.
     pub fn offsets_for_time(
@@ -293,17 +300,19 @@ impl Admin {
     }
 
     fn offsets(&self, partitions: &[Partition], spec: Spec, committed: bool) -> Result<Offsets, AdminError> {
-        if partitions.is_empty() {
-            return Ok(Offsets::new());
-        }
-        let action = || format!("ask for log ends of {} partitions", partitions.len());
-        let client = &self.client;
-        let found =
-            self.ask(action, |wait| requests::list_offsets(client, partitions, spec, committed, wait))?;
         let plain = |(partition, result): Found| {
             (partition, result.map(|(offset, _)| offset).map_err(|failure| failure.reason))
         };
-        Ok(found.into_iter().map(plain).collect())
+        Ok(self.found(partitions, spec, committed)?.into_iter().map(plain).collect())
+    }
+
+    fn found(&self, partitions: &[Partition], spec: Spec, committed: bool) -> Result<Vec<Found>, AdminError> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let action = || format!("ask for log ends of {} partitions", partitions.len());
+        let client = &self.client;
+        self.ask(action, |wait| requests::list_offsets(client, partitions, spec, committed, wait))
     }
 
     /// Runs a request; a failure is told with what brokers said of themselves.

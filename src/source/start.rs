@@ -256,6 +256,19 @@ pub fn resolve_start(
     Ok(result)
 }
 
+/// Forgets leader epochs that a partition's log has not reached yet: such an offset was committed on another cluster
+/// and copied here. The check against this log (KIP-320) would take it for truncated.
+pub fn forget_foreign_epochs(
+    committed: &mut BTreeMap<Partition, Position>,
+    current: &BTreeMap<Partition, i32>,
+) {
+    for (partition, position) in committed {
+        if current.get(partition).is_some_and(|current| position.leader_epoch > *current) {
+            position.leader_epoch = -1;
+        }
+    }
+}
+
 /// Why a position cannot be read on in a log with this identity and range, and where reading goes on instead.
 ///
 /// Without topic ids (brokers before 2.8) a log that ends below the position is taken for a recreated topic's: had

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use rdkafka::admin::NewPartitions;
 
+use spindle::ids::{Partition, Position};
+use spindle::source::Admin;
+
 use crate::group::committed;
 use crate::job::{Job, Running};
-use crate::kafka::{Topic, admin, brokers, options, unique, wait};
+use crate::kafka::{Topic, admin, brokers, options, settings, unique, wait};
 use crate::produce::Writer;
 
 fn started(job: Job) -> Running {
@@ -70,6 +73,48 @@ fn a_time_begins_at_its_first_record() {
     let mut by_flag = Job::new(&brokers(), &topic.name).arg("--from").arg("1970-01-01T08:30:00Z").start();
     by_flag.until_total(2);
     by_flag.finish();
+}
+
+/// As a tool does that copies a group from one cluster to another. Its epochs are of the other cluster's logs.
+#[test]
+fn offsets_committed_on_another_cluster_are_read_on() {
+    let topic = Topic::create("copied", 2);
+    let mut writer = Writer::new(&brokers(), &topic.name);
+    (0..2).for_each(|partition| writer.numbered(partition, 100));
+    writer.flush();
+    let asked = Admin::connect(&settings(&format!("group-of-{}", topic.name), true)).unwrap();
+    let partition = |number| Partition::new(topic.name.as_str(), number);
+    assert_eq!(
+        asked.leader_epochs(&[partition(0), partition(1)]).unwrap(),
+        [(partition(0), 0), (partition(1), 0)].into()
+    );
+    let at = |leader_epoch| Position { leader_epoch, ..Position::at(60) };
+    asked.commit(&[(partition(0), at(1_000_000)), (partition(1), at(0))]).unwrap();
+    let mut job = Job::new(&brokers(), &topic.name).start();
+    job.until_total(80);
+    job.finish().assert_whole();
+}
+
+/// It is new, and nothing of it was read.
+#[test]
+fn a_topic_of_a_pattern_made_while_nobody_reads_is_read_from_its_beginning() {
+    let prefix = unique("between");
+    let first = Topic::named(&format!("{prefix}-a"), 1);
+    let mut writer = Writer::new(&brokers(), &first.name);
+    writer.numbered(0, 10);
+    writer.flush();
+    let job = || Job::new(&brokers(), &format!("^{prefix}-[ab]")).set("source.start", "latest");
+    let seen = started(job()).finish();
+    assert_eq!(seen.total(), 0);
+    let second = Topic::named(&format!("{prefix}-b"), 1);
+    let mut other = Writer::new(&brokers(), &second.name);
+    other.numbered(0, 30);
+    other.flush();
+    writer.numbered(0, 4);
+    writer.flush();
+    let mut job = job().start();
+    job.until_total(34);
+    job.finish().assert_whole();
 }
 
 /// Found within ten seconds; what was written to them before is read as well.

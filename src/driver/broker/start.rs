@@ -107,10 +107,7 @@ pub(super) fn resolve(
     let from_checkpoint = held.is_some();
     let held: BTreeMap<_, _> = match held {
         Some(held) => held.iter().cloned().collect(),
-        None => {
-            let committed = admin.committed(&partitions)?;
-            partitions.iter().cloned().zip(committed).filter_map(|(p, at)| Some((p, at?))).collect()
-        }
+        None => committed(admin, &partitions)?,
     };
     let believed =
         held.keys().filter(|partition| patience.believes(&partition.to_string())).cloned().collect();
@@ -153,4 +150,15 @@ pub(super) fn resolve(
         Start { partition, position, log_end, earliest }
     };
     Ok((resolved.positions.into_iter().map(start).collect(), resolved.losses))
+}
+
+/// What the group has committed for these partitions.
+fn committed(admin: &Admin, partitions: &[Partition]) -> anyhow::Result<BTreeMap<Partition, Position>> {
+    let positions = admin.committed(partitions)?;
+    let mut committed: BTreeMap<_, _> =
+        partitions.iter().cloned().zip(positions).filter_map(|(p, at)| Some((p, at?))).collect();
+    let with_epoch = committed.iter().filter(|(_, position)| position.leader_epoch >= 0);
+    let with_epoch: Vec<_> = with_epoch.map(|(partition, _)| partition.clone()).collect();
+    start::forget_foreign_epochs(&mut committed, &admin.leader_epochs(&with_epoch)?);
+    Ok(committed)
 }

@@ -124,6 +124,17 @@ fn committed_offsets_carry_no_id_and_get_the_topics() {
 }
 
 #[test]
+fn a_leader_epoch_beyond_the_logs_own_is_of_another_cluster() {
+    let at = |leader_epoch| Position { leader_epoch, ..Position::at(5) };
+    let partition = |number| Partition::new("t", number);
+    let mut committed: BTreeMap<_, _> =
+        [(0, 3), (1, 4), (2, -1), (3, 9)].map(|(number, epoch)| (partition(number), at(epoch))).into();
+    forget_foreign_epochs(&mut committed, &[(0, 3), (1, 3), (2, 3)].map(|(n, e)| (partition(n), e)).into());
+    let epochs: Vec<_> = committed.values().map(|position| position.leader_epoch).collect();
+    assert_eq!(epochs, [3, -1, -1, 9], "where the current one is unknown, nothing is known");
+}
+
+#[test]
 fn a_partition_without_position_is_new_only_beside_ones_that_have() {
     let mut case = Case::new();
     case.topic("u", ID, &[(5, 9)]);
