@@ -176,8 +176,14 @@ impl World {
             let own: BTreeMap<_, _> =
                 own.map(|(partition, position)| (partition.clone(), *position)).collect();
             let rule = if own.is_empty() && !held.is_empty() { StartRule::Earliest } else { rule };
-            let facts =
-                start::Facts { topics: &[topic], ranges: &ranges, held: &own, at_time: &BTreeMap::new() };
+            let facts = start::Facts {
+                topics: &[topic],
+                ranges: &ranges,
+                held: &own,
+                at_time: &BTreeMap::new(),
+                pattern: None,
+                believed: &own.keys().cloned().collect(),
+            };
             let skip_lost = self.life.settings.skip_lost;
             let policy = if skip_lost { LossPolicy::Earliest } else { LossPolicy::Fail };
             let resolved = start::resolve_start(facts, rule, None, policy)?;
