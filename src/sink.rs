@@ -6,9 +6,9 @@ pub mod table;
 pub mod json;
 pub mod console;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
-pub use console::{Console, ConsoleEvent, Offered, QUEUE_WINDOWS_MAX};
+pub use console::{Console, ConsoleEvent, Offered, QUEUE_WINDOWS_MAX, QueueLimits};
 
 use crate::count::Window;
 

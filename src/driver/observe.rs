@@ -23,9 +23,6 @@ use crate::source::admin::{CommitError, TopicInfo};
 use crate::web::{Action, DriverView, Executors, JobState, Lag, PrintedText, Snapshot, Status, WindowStatus};
 use crate::wire::message::{Delta, Hello, Range, Reading};
 
-/// Windows that wait to be printed are remembered up to so many.
-const UNPRINTED_MAX: usize = 64;
-
 /// Cuts whose sending is remembered.
 const CUTS_MAX: usize = 128;
 
@@ -69,6 +66,7 @@ pub struct Observer {
     cuts: BTreeMap<CutNumber, Duration>,
     /// When the newest window was made, on the monotonic clock.
     made_at: Option<(Millis, Duration)>,
+    /// What waits in the console, whose bound is theirs.
     unprinted: BTreeMap<Millis, PrintedWindow>,
     skipped: u64,
     commits_fail: bool,
@@ -101,7 +99,8 @@ impl Observer {
             attention: Vec::new(),
         };
         let first = Snapshot { status: status.clone(), window_json: None, processes: Vec::new() };
-        let (view, actions) = DriverView::new(first);
+        let burst = usize::try_from(job.window.slides()).unwrap_or(usize::MAX);
+        let (view, actions) = DriverView::new(first, burst);
         Self {
             metrics,
             view,
@@ -289,19 +288,10 @@ impl Observer {
 
     /// A window was made; it may be printed later, or never.
     pub(super) fn window(&mut self, window: &Window, state: &State, now_ms: Millis) {
-        let made = PrintedWindow {
-            end_ms: window.end_ms,
-            total: window.total,
-            distinct: window.distinct,
-            complete: window.complete,
-        };
+        let made = made(window);
         self.metrics.window_made(made);
         if let Some((made_ms, _)) = &mut self.made_at {
             *made_ms = window.end_ms;
-        }
-        self.unprinted.insert(window.end_ms, made);
-        while self.unprinted.len() > UNPRINTED_MAX {
-            self.unprinted.pop_first();
         }
         let (wanted, running) = state.executors();
         let hosts = self.executors.values().map(|(hello, _)| &hello.host).collect::<BTreeSet<_>>().len();
@@ -342,16 +332,24 @@ impl Observer {
         }
     }
 
-    /// So many windows were left out on stdout since the start.
-    pub(super) fn skipped(&mut self, windows: u64) {
-        (self.skipped..windows).for_each(|_| self.metrics.window_skipped());
-        self.skipped = windows;
+    /// The console has queued a window, or not; so many were left out on stdout since the start.
+    pub(super) fn offered(&mut self, window: &Window, queued: bool, skipped: u64) {
+        if queued {
+            self.unprinted.insert(window.end_ms, made(window));
+        }
+        (self.skipped..skipped).for_each(|_| self.metrics.window_skipped());
+        self.skipped = skipped;
     }
 
     /// The wall clock is so far ahead of the windows' clock.
     pub(super) fn clock(&self, ahead_ms: Millis) {
         self.metrics.clock_offset_ms(-ahead_ms);
     }
+}
+
+fn made(window: &Window) -> PrintedWindow {
+    let &Window { end_ms, total, distinct, complete, .. } = window;
+    PrintedWindow { end_ms, total, distinct, complete }
 }
 
 fn partition<'a>(
@@ -361,3 +359,6 @@ fn partition<'a>(
 ) -> &'a PartitionMetrics {
     known.entry(name.clone()).or_insert_with(|| metrics.partition(name))
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::Job;
 use crate::ids::Millis;
 use crate::launch::{LaunchEvent, Launcher};
-use crate::sink::{Console, ConsoleEvent, QUEUE_WINDOWS_MAX};
+use crate::sink::{Console, ConsoleEvent, Offered, QUEUE_WINDOWS_MAX, QueueLimits};
 use crate::snapshot;
 use crate::wire::message::{ToExecutor, Welcome};
 
@@ -69,11 +69,10 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
     let (links, linked) = Links::listen(executors, &secret).context("set up links to executors")?;
     let (broker, answers) = Broker::start(&job, start, attempt > 1, clock)?;
     let (printed, prints) = mpsc::unbounded_channel();
-    // Windows that waited for the checkpoint come all at once.
+    // Windows that waited for the checkpoint come fast once it is written again.
     let waited = settings.checkpoint.filter(|rules| rules.wait).map_or(0, |rules| rules.queue_slides);
-    let windows_max = QUEUE_WINDOWS_MAX + waited;
-    let console =
-        console.map(|out| start_console(&job, windows_max, out, clock, printed)).transpose()?.flatten();
+    let limits = QueueLimits { windows: QUEUE_WINDOWS_MAX + waited, burst_bytes: settings.memory_bytes / 8 };
+    let console = console.map(|out| start_console(&job, limits, out, clock, printed)).transpose()?.flatten();
     let state = State::new(settings, pace.now_ms(clock.monotonic()));
     let driver = Driver {
         clock,
@@ -102,7 +101,7 @@ pub async fn run(setup: Setup) -> anyhow::Result<Ended> {
 
 fn start_console(
     job: &Job,
-    windows_max: usize,
+    limits: QueueLimits,
     out: Box<dyn Write + Send>,
     clock: Clock,
     printed: mpsc::UnboundedSender<ConsoleEvent>,
@@ -111,7 +110,7 @@ fn start_console(
     let tell = move |event| {
         let _ = printed.send(event);
     };
-    let start = Console::start(format, &job.name, windows_max, out, clock, tell);
+    let start = Console::start(format, &job.name, limits, out, clock, tell);
     Ok(Some(start.context("start the printing thread")?))
 }
 
@@ -209,8 +208,10 @@ impl Driver {
         }
         let began = self.clock.monotonic();
         let effects = self.state.step(now_ms, input);
-        if effects.iter().any(|effect| matches!(effect, Effect::Print(_))) {
+        let windows = effects.iter().filter(|effect| matches!(effect, Effect::Print(_))).count();
+        if windows > 0 {
             self.observer.closed(began, self.clock.monotonic());
+            self.console.iter().for_each(|console| console.expect(windows));
         }
         effects.into_iter().fold(None, |ended, effect| self.perform(effect).or(ended))
     }
@@ -235,8 +236,8 @@ impl Driver {
                 let filled = self.filled(window.end_ms);
                 self.launcher.progress(filled);
                 if let Some(console) = &mut self.console {
-                    console.offer(&window);
-                    self.observer.skipped(console.skipped());
+                    let queued = console.offer(&window) == Offered::Queued;
+                    self.observer.offered(&window, queued, console.skipped());
                 }
                 self.observer.window(&window, &self.state, self.pace.now_ms(self.clock.monotonic()));
             }

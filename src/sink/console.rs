@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::count::Window;
 use crate::ids::Millis;
 
-pub use self::pending::{QUEUE_BYTES_MAX, QUEUE_WINDOWS_MAX};
+pub use self::pending::{QUEUE_BYTES_MAX, QUEUE_WINDOWS_MAX, QueueLimits};
 
 /// What became of a window that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,19 +80,19 @@ struct Shared {
 }
 
 impl Console {
-    /// Starts the thread, for at most `windows_max` windows at once. `on_event` is called from it, `out` is used by
-    /// nobody else. Fails when the system gives no thread.
+    /// Starts the thread. `limits` says how much may wait for it. `on_event` is called from it, `out` is used by nobody
+    /// else. Fails when the system gives no thread.
     pub fn start(
         format: Format,
         app: &str,
-        windows_max: usize,
+        limits: QueueLimits,
         out: impl Write + Send + 'static,
         clock: Clock,
         on_event: impl FnMut(ConsoleEvent) + Send + 'static,
     ) -> io::Result<Self> {
         let (blocks, queue) = mpsc::channel();
         let (end, ended) = mpsc::channel();
-        let shared = Arc::new(Shared { pending: Pending::new(windows_max), closed: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { pending: Pending::new(limits), closed: AtomicBool::new(false) });
         let printer = Printer { out, clock, on_event, shared: Arc::clone(&shared), _end: end };
         thread::Builder::new().name("console".to_owned()).spawn(move || printer.run(&queue))?;
         Ok(Self {
@@ -102,6 +102,11 @@ impl Console {
             notes: SkipNotes::default(),
             ended,
         })
+    }
+
+    /// Says that so many windows are about to be offered at once, as after a late cut, and makes room for them.
+    pub fn expect(&self, windows: usize) {
+        self.shared.pending.expect(windows);
     }
 
     /// Has the window printed, if the reader keeps up. Never waits.
@@ -114,7 +119,7 @@ impl Console {
         let admitted = self.shared.pending.admit(text.len());
         match self.notes.offered(admitted, caught_up) {
             Some(SkipNote::Skipping) => tracing::warn!(
-                queued = self.shared.pending.windows_max(),
+                queued = self.shared.pending.windows(),
                 "console is read too slowly, windows are left out until it catches up; counting is not affected"
             ),
             Some(SkipNote::CaughtUp { skipped }) => tracing::warn!(skipped, "console has caught up"),

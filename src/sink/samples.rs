@@ -6,7 +6,7 @@ use crate::count::{RankedKey, Window};
 use crate::ids::Millis;
 
 /// A complete 300 s window of these counts, already ranked; the key `null` is the null key.
-pub(super) fn window(end_ms: Millis, keys: &[(u64, &str)], top: usize) -> Window {
+pub(crate) fn window(end_ms: Millis, keys: &[(u64, &str)], top: usize) -> Window {
     let key = |name: &str| (name != "null").then(|| Arc::from(name.as_bytes()));
     let ranked = |&(count, name): &(u64, &str)| RankedKey { key: key(name), count };
     Window {

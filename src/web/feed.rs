@@ -12,10 +12,14 @@ use tokio::time;
 
 use crate::ids::Millis;
 
-/// Windows that are kept: ten minutes of seconds.
+/// Windows that are kept, if one window length is not more: ten minutes of seconds.
 const WINDOWS_MAX: usize = 600;
 /// Bytes of text that are kept.
-const BYTES_MAX: usize = 1 << 20;
+const BYTES_MAX: usize = 4 << 20;
+/// Bytes of text in one answer, or one window if that is longer. Below what `client` reads, however JSON escapes it.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// What a window takes beside its text, bytes.
+const WINDOW_BYTES: usize = 64;
 
 /// One window as it was printed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +37,8 @@ pub struct Printed {
     pub app: String,
     /// The driver's attempt.
     pub attempt: u32,
-    /// Windows after the one that the follower has, oldest first; empty when none came while it waited.
+    /// Windows after the one that the follower has, oldest first; empty when none came while it waited. There may be
+    /// more, for the next question.
     pub windows: Vec<PrintedText>,
     /// Whether windows between were printed and are kept no more.
     pub missed: bool,
@@ -50,6 +55,7 @@ pub(super) struct Feed {
 
 #[derive(Debug)]
 struct Kept {
+    windows_max: usize,
     windows: VecDeque<PrintedText>,
     bytes: usize,
     dropped_ms: Millis,
@@ -57,8 +63,12 @@ struct Kept {
 }
 
 impl Feed {
-    pub(super) fn new() -> Self {
-        let kept = Kept { windows: VecDeque::new(), bytes: 0, dropped_ms: Millis::MIN, followed: None };
+    /// A late cut prints up to a window length of windows at once, `burst`; all of them are kept until a follower
+    /// had time to ask.
+    pub(super) fn new(burst: usize) -> Self {
+        let windows_max = WINDOWS_MAX.max(burst.saturating_mul(2));
+        let windows = VecDeque::new();
+        let kept = Kept { windows_max, windows, bytes: 0, dropped_ms: Millis::MIN, followed: None };
         Self {
             kept: Mutex::new(kept),
             newest: watch::Sender::new(Millis::MIN),
@@ -73,25 +83,31 @@ impl Feed {
     pub(super) fn add(&self, window: PrintedText) {
         let end_ms = window.end_ms;
         let mut kept = self.lock();
-        kept.bytes += window.text.len();
+        kept.bytes += window.bytes();
         kept.windows.push_back(window);
-        while kept.windows.len() > WINDOWS_MAX || (kept.bytes > BYTES_MAX && kept.windows.len() > 1) {
+        while kept.windows.len() > kept.windows_max || (kept.bytes > BYTES_MAX && kept.windows.len() > 1) {
             let Some(oldest) = kept.windows.pop_front() else { break };
-            kept.bytes -= oldest.text.len();
+            kept.bytes -= oldest.bytes();
             kept.dropped_ms = oldest.end_ms;
         }
         drop(kept);
         self.newest.send_replace(end_ms);
     }
 
-    /// The windows behind `after_ms`, waited for up to `wait`.
+    /// The windows behind `after_ms`, waited for up to `wait`, as many as one answer takes.
     pub(super) async fn after(&self, after_ms: Millis, wait: Duration) -> (Vec<PrintedText>, bool) {
         let mut newest = self.newest.subscribe();
         // The sender lives as long as this feed.
         let _ = time::timeout(wait, newest.wait_for(|&end_ms| end_ms > after_ms)).await;
         let kept = self.lock();
-        let windows = kept.windows.iter().filter(|window| window.end_ms > after_ms).cloned().collect();
-        (windows, kept.dropped_ms > after_ms)
+        let mut bytes = 0;
+        let fits = |window: &&PrintedText| {
+            let first = bytes == 0;
+            bytes += window.bytes();
+            first || bytes <= ANSWER_BYTES_MAX
+        };
+        let behind = kept.windows.iter().filter(|window| window.end_ms > after_ms);
+        (behind.take_while(fits).cloned().collect(), kept.dropped_ms > after_ms)
     }
 
     /// The same for somebody who wants to see every window.
@@ -117,6 +133,12 @@ impl Feed {
     }
 }
 
+impl PrintedText {
+    fn bytes(&self) -> usize {
+        self.text.len() + WINDOW_BYTES
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +154,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_follower_gets_what_it_has_not_seen() {
-        let feed = Feed::new();
+        let feed = Feed::new(300);
         assert_eq!(ends(&feed, 0).await, (vec![], false));
         (1..=3).for_each(|end_ms| feed.add(window(end_ms, 1)));
         assert_eq!(ends(&feed, 0).await, (vec![1, 2, 3], false));
@@ -142,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_waiting_follower_is_woken_by_the_next_window() {
-        let feed = Arc::new(Feed::new());
+        let feed = Arc::new(Feed::new(300));
         feed.add(window(1, 1));
         let waiting = tokio::spawn({
             let feed = Arc::clone(&feed);
@@ -155,7 +177,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_end_waits_for_the_follower_but_not_for_ever() {
-        let feed = Feed::new();
+        let feed = Feed::new(300);
         feed.add(window(1, 1));
         let began = time::Instant::now();
         let (_, (windows, _)) =
@@ -168,7 +190,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_who_wants_every_window_follows_and_each_time_anew() {
-        let feed = Feed::new();
+        let feed = Feed::new(300);
         feed.after(0, Duration::ZERO).await;
         assert_eq!(feed.followed(), None);
         feed.follow(0, Duration::ZERO).await;
@@ -180,7 +202,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_end_is_delivered_with_the_newest_window_only() {
-        let feed = Feed::new();
+        let feed = Feed::new(300);
         feed.add(window(1, 1));
         feed.follow(0, Duration::ZERO).await;
         (2..=3).for_each(|end_ms| feed.add(window(end_ms, 1)));
@@ -192,9 +214,27 @@ mod tests {
         assert_eq!(began.elapsed(), Duration::from_secs(9));
     }
 
+    /// As after a stall of ten minutes, with a window of that length and slides of 100 ms.
+    #[tokio::test]
+    async fn windows_that_were_printed_at_once_are_all_there() {
+        let feed = Feed::new(6_000);
+        feed.add(window(1, 400));
+        assert_eq!(ends(&feed, 0).await, (vec![1], false));
+        (2..=6_001).for_each(|end_ms| feed.add(window(end_ms, 400)));
+        let (mut all, mut after_ms) = (0, 1);
+        while after_ms < 6_001 {
+            let (windows, missed) = feed.follow(after_ms, Duration::ZERO).await;
+            let bytes: usize = windows.iter().map(|window| window.text.len()).sum();
+            assert!(!missed && !windows.is_empty() && bytes <= ANSWER_BYTES_MAX);
+            all += windows.len();
+            after_ms = windows.last().unwrap().end_ms;
+        }
+        assert_eq!(all, 6_000);
+    }
+
     #[tokio::test]
     async fn what_is_kept_is_bounded_and_a_gap_is_told() {
-        let feed = Feed::new();
+        let feed = Feed::new(300);
         let all = Millis::try_from(WINDOWS_MAX).unwrap() + 5;
         (1..=all).for_each(|end_ms| feed.add(window(end_ms, 1)));
         let (kept, missed) = ends(&feed, 2).await;

@@ -64,7 +64,7 @@ pub(super) fn snapshot() -> Snapshot {
 }
 
 pub(super) async fn start() -> Served {
-    let (view, orders) = DriverView::new(snapshot());
+    let (view, orders) = DriverView::new(snapshot(), 300);
     let health = {
         let view = Arc::clone(&view);
         move || match view.snapshot().status.state {

@@ -75,10 +75,10 @@ pub struct DriverView {
 }
 
 impl DriverView {
-    /// The view, and the queue from which the driver takes orders.
-    pub fn new(first: Snapshot) -> (Arc<Self>, mpsc::Receiver<Action>) {
+    /// The view, and the queue from which the driver takes orders. `burst` windows may be printed at once.
+    pub fn new(first: Snapshot, burst: usize) -> (Arc<Self>, mpsc::Receiver<Action>) {
         let (actions, orders) = mpsc::channel(ACTIONS_MAX);
-        (Arc::new(Self { snapshot: Mutex::new(Arc::new(first)), feed: Feed::new(), actions }), orders)
+        (Arc::new(Self { snapshot: Mutex::new(Arc::new(first)), feed: Feed::new(burst), actions }), orders)
     }
 
     /// Replaces what is shown. Never waits for a reader.

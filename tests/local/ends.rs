@@ -12,7 +12,7 @@ use crate::job::PATIENCE;
 use crate::mock::Mock;
 use crate::process;
 
-fn committed(mock: &Mock, partitions: i32) -> Vec<i64> {
+pub(crate) fn committed(mock: &Mock, partitions: i32) -> Vec<i64> {
     let asker: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", mock.cluster.bootstrap_servers())
         .set("group.id", "group-of-t")

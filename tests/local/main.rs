@@ -27,6 +27,7 @@ mod owners;
 mod verify;
 mod brokers;
 mod ends;
+mod stalls;
 mod strangers;
 mod keys;
 mod demo;

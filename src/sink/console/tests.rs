@@ -42,7 +42,8 @@ fn start(format: Format) -> (Console, Reader) {
     let taken = Arc::new(Mutex::new(Vec::new()));
     let gate = Gate { permits: gate_permits, entered: gate_entered, taken: Arc::clone(&taken) };
     let on_event = move |what| event.send(what).unwrap_or_default();
-    let console = Console::start(format, "App", QUEUE_WINDOWS_MAX, gate, Clock::start(), on_event).unwrap();
+    let limits = QueueLimits { windows: QUEUE_WINDOWS_MAX, burst_bytes: QUEUE_BYTES_MAX };
+    let console = Console::start(format, "App", limits, gate, Clock::start(), on_event).unwrap();
     (console, Reader { permits, entered, taken, events })
 }
 
@@ -94,6 +95,19 @@ fn a_reader_that_stalls_costs_windows_but_no_time() {
     assert_eq!(offer(&mut console, 102), Offered::Queued);
     assert_eq!(reader.read(1), [102]);
     assert_eq!(reader.text().lines().count(), QUEUE_WINDOWS_MAX + 1);
+    console.finish(LONG).unwrap();
+}
+
+/// A driver that stalled makes many windows at once: none of them is the reader's fault.
+#[test]
+fn windows_that_were_made_at_once_are_all_printed() {
+    let (mut console, reader) = start(Format::Json);
+    console.expect(60);
+    for end_ms in 1..=60 {
+        assert_eq!(console.offer(&window(end_ms, &[(1, "a")], 10)), Offered::Queued, "window {end_ms}");
+    }
+    assert_eq!(reader.read(60), (1..=60).collect::<Vec<_>>());
+    assert_eq!(console.skipped(), 0);
     console.finish(LONG).unwrap();
 }
 

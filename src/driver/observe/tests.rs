@@ -1,0 +1,26 @@
+//! What is measured of windows that wait to be printed.
+
+use super::*;
+use crate::sink::samples::window;
+
+fn observer() -> Observer {
+    let run = RunningAs { app: "local".to_owned(), app_dir: None, attempt: 1, http: String::new() };
+    Observer::new(&Job::default(), run, 0)
+}
+
+#[test]
+fn every_window_that_waits_in_the_console_is_measured_when_it_is_printed() {
+    let mut observer = observer();
+    for end_ms in 1..=300 {
+        observer.offered(&window(end_ms, &[(1, "a")], 10), true, 0);
+    }
+    observer.offered(&window(301, &[(1, "a")], 10), false, 1);
+    for end_ms in 1..=300 {
+        observer.printed(end_ms, Duration::from_millis(1), Duration::ZERO, String::new());
+    }
+    let metrics = observer.metrics().encode();
+    for line in ["spindle_windows_printed_total 300", "spindle_windows_skipped_total 1"] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
+    assert!(observer.unprinted.is_empty(), "what is left out is not waited for");
+}
