@@ -2,6 +2,7 @@
 
 mod backlog;
 mod checkpoint;
+mod clock;
 mod events;
 mod snapshots;
 mod status;
@@ -70,6 +71,8 @@ pub struct Observer {
     unprinted: BTreeMap<Millis, PrintedWindow>,
     skipped: u64,
     commits_fail: bool,
+    /// How far windows are named ahead of a wall clock that was set back.
+    ahead_ms: Option<Millis>,
     memory_bytes: u64,
     checkpoint: Option<checkpoint::Seen>,
     snapshots: Option<snapshots::Seen>,
@@ -121,6 +124,7 @@ impl Observer {
             unprinted: BTreeMap::new(),
             skipped: 0,
             commits_fail: false,
+            ahead_ms: None,
             memory_bytes: job.driver.memory.bytes(),
             checkpoint: None,
             snapshots: None,
@@ -286,8 +290,8 @@ impl Observer {
         }
     }
 
-    /// A window was made; it may be printed later, or never.
-    pub(super) fn window(&mut self, window: &Window, state: &State, now_ms: Millis) {
+    /// A window was made; it may be printed later, or never. Time-outs are at `now_ms`, names of windows at `label_ms`.
+    pub(super) fn window(&mut self, window: &Window, state: &State, now_ms: Millis, label_ms: Millis) {
         let made = made(window);
         self.metrics.window_made(made);
         if let Some((made_ms, _)) = &mut self.made_at {
@@ -302,7 +306,7 @@ impl Observer {
         if self.status.state == JobState::Starting {
             self.status.state = JobState::Running;
         }
-        let delay_ms = (now_ms - window.end_ms).max(0).unsigned_abs();
+        let delay_ms = (label_ms - window.end_ms).max(0).unsigned_abs();
         let PrintedWindow { end_ms, total, distinct, complete } = made;
         self.status.window = Some(WindowStatus { end_ms, delay_ms, total, distinct, complete });
         self.status.unread = window.unread.iter().map(ToString::to_string).collect();
@@ -311,8 +315,8 @@ impl Observer {
         let list = self.executor_list(state);
         self.status.executors =
             Executors { running, wanted, hosts: u32::try_from(hosts).unwrap_or(u32::MAX), list };
-        self.checkpoint_queue(state.queued(), now_ms);
-        self.snapshot_age(now_ms);
+        self.checkpoint_queue(state.queued(), label_ms);
+        self.snapshot_age(label_ms);
         self.preempted &= running < wanted;
         self.status.attention = self.attention(state);
         self.publish();
@@ -339,11 +343,6 @@ impl Observer {
         }
         (self.skipped..skipped).for_each(|_| self.metrics.window_skipped());
         self.skipped = skipped;
-    }
-
-    /// The wall clock is so far ahead of the windows' clock.
-    pub(super) fn clock(&self, ahead_ms: Millis) {
-        self.metrics.clock_offset_ms(-ahead_ms);
     }
 }
 

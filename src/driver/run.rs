@@ -14,7 +14,7 @@ use super::broker::{Answer, Broker};
 use super::keeper::{Keeper, KeeperEvent};
 use super::links::{LinkEvent, Links};
 use super::observe::Observer;
-use super::pace::Pace;
+use super::pace::{ClockChange, Pace};
 use super::setup::{Command, Ended, Note, Setup};
 use super::snapshots::Snapshots;
 use super::state::{Effect, Input, Outcome, Resumed, State};
@@ -199,13 +199,30 @@ impl Driver {
         self.pace.now_ms(self.clock.monotonic())
     }
 
+    fn label_ms(&self) -> Millis {
+        self.pace.label_ms(self.clock.monotonic())
+    }
+
     fn step(&mut self, input: Input) -> Option<Ended> {
-        let now_ms = self.now_ms();
-        if now_ms >= self.corrected_ms.saturating_add(self.slide_ms) {
-            self.corrected_ms = now_ms;
-            let left_ms = self.pace.correct(self.clock.wall(), self.clock.monotonic());
-            self.observer.clock(left_ms);
+        self.look_at_the_clock().or_else(|| self.put(input))
+    }
+
+    /// Once per slide.
+    fn look_at_the_clock(&mut self) -> Option<Ended> {
+        if self.now_ms() < self.corrected_ms.saturating_add(self.slide_ms) {
+            return None;
         }
+        let correction = self.pace.correct(self.clock.wall(), self.clock.monotonic());
+        self.corrected_ms = self.now_ms();
+        self.observer.clock(correction);
+        match correction.change {
+            Some(ClockChange::Forward { by_ms }) => self.put(Input::ClockStepped { by_ms }),
+            Some(ClockChange::Ahead { .. } | ClockChange::InStep) | None => None,
+        }
+    }
+
+    fn put(&mut self, input: Input) -> Option<Ended> {
+        let now_ms = self.now_ms();
         let began = self.clock.monotonic();
         let effects = self.state.step(now_ms, input);
         let windows = effects.iter().filter(|effect| matches!(effect, Effect::Print(_))).count();
@@ -239,7 +256,7 @@ impl Driver {
                     let queued = console.offer(&window) == Offered::Queued;
                     self.observer.offered(&window, queued, console.skipped());
                 }
-                self.observer.window(&window, &self.state, self.pace.now_ms(self.clock.monotonic()));
+                self.observer.window(&window, &self.state, self.now_ms(), self.label_ms());
             }
             Effect::Slide(report) => self.note(Note::Slide(report)),
             Effect::Keep(slide, ranked) => {

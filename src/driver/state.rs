@@ -110,6 +110,7 @@ impl State {
                     self.slots.excuse(slot, generation);
                 }
             }
+            Input::ClockStepped { by_ms } => self.clock_stepped(now_ms, by_ms),
             Input::Scale(executors) => self.slots.scale(executors, now_ms),
             Input::Committed(answer) => self.committed(answer),
             Input::StartKept => self.start_is_kept(),
@@ -270,7 +271,7 @@ impl State {
     }
 
     fn next_wake(&self, now_ms: Millis) -> Millis {
-        let cut = self.can_cut().then(|| self.slides.next_end(now_ms, self.settings.slide_ms));
+        let cut = self.can_cut().then(|| self.slides.next_cut_ms(now_ms, self.settings.slide_ms));
         let gathered = self.sessions.first_opened_ms().map(|opened_ms| opened_ms + GATHER_MS);
         let due = [
             cut,

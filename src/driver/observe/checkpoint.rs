@@ -36,8 +36,8 @@ impl Observer {
         self.attend_before_windows(trouble);
     }
 
-    /// It is open: what was in it. Now is this.
-    pub(in crate::driver) fn checkpoint_opened(&mut self, opened: &Opened, now_ms: Millis) {
+    /// It is open: what was in it.
+    pub(in crate::driver) fn checkpoint_opened(&mut self, opened: &Opened) {
         let Some(seen) = &mut self.checkpoint else { return };
         seen.trouble = None;
         let report = &opened.report;
@@ -71,10 +71,6 @@ impl Observer {
             bytes = report.bytes,
             "recovered the window from the checkpoint"
         );
-        if let Some(trouble) = recovered.end_ms.and_then(|end_ms| clock_set_back(end_ms, now_ms)) {
-            tracing::warn!("{trouble}");
-            self.attend_before_windows(trouble);
-        }
     }
 
     /// Something became durable, or did not.
@@ -128,25 +124,5 @@ impl Seen {
     fn age(&self, now_ms: Millis) -> Duration {
         let age_ms = self.durable_ms.map_or(0, |durable_ms| (now_ms - durable_ms).max(0));
         Duration::from_millis(age_ms.unsigned_abs())
-    }
-}
-
-/// What people are told when the last durable window ends after now: ends are never repeated, so the next one is late.
-fn clock_set_back(end_ms: Millis, now_ms: Millis) -> Option<String> {
-    let seconds = (end_ms - now_ms + 999).div_euclid(1_000);
-    (end_ms > now_ms).then(|| {
-        format!("the clock is {seconds} s behind the last durable window, and the next one comes after it; is it right?")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_behind_the_last_window_is_told() {
-        assert_eq!(clock_set_back(10_000, 10_000), None);
-        let told = clock_set_back(3_610_001, 10_000).unwrap();
-        assert!(told.starts_with("the clock is 3601 s behind"), "{told}");
     }
 }

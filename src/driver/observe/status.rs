@@ -106,6 +106,7 @@ impl Observer {
             format!("an open transaction holds back {records} records of {partition}; {HELD_BACK}")
         }));
         attention.extend(self.backlog.left().map(|left| left.to_string()));
+        attention.extend(self.clock_trouble());
         attention.extend(self.checkpoint_trouble());
         attention.extend(self.snapshot_trouble());
         if self.commits_fail {

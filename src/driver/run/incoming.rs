@@ -85,7 +85,7 @@ impl Driver {
                 self.step(Input::Counts(session, counts))
             }
             LinkEvent::Message(session, ToDriver::Delta(delta)) => {
-                self.observer.delta(session, &delta, self.now_ms(), self.clock.monotonic());
+                self.observer.delta(session, &delta, self.label_ms(), self.clock.monotonic());
                 self.step(Input::Delta(session, delta))
             }
             LinkEvent::Message(session, ToDriver::Hello(_)) => {
@@ -141,7 +141,7 @@ impl Driver {
     }
 
     fn opened(&mut self, mut opened: Box<Opened>) -> Option<Ended> {
-        self.observer.checkpoint_opened(&opened, self.now_ms());
+        self.observer.checkpoint_opened(&opened);
         let required = self.keeper.setup().filter(|setup| setup.required && opened.recovered.is_none());
         if let Some(setup) = required {
             let reason = format!("--from checkpoint: there is none in {}", setup.store.address());
@@ -150,12 +150,21 @@ impl Driver {
         self.snapshots.start(&mut opened);
         let recovered = opened.recovered.take();
         self.keeper.opened(opened);
+        let end_ms = recovered.as_ref().and_then(|recovered| recovered.end_ms);
+        let ended = end_ms.and_then(|end_ms| self.go_on_from(end_ms));
         self.broker.resolve(recovered.map(|recovered| {
             let Recovered { ring, end_ms, whole, attempt, positions, .. } = recovered;
             self.resumed = Some(Box::new(Resumed { ring, end_ms, whole, attempt }));
             positions
         }));
-        None
+        ended
+    }
+
+    /// Ends are never repeated. Where the last durable one is far ahead of the wall clock, nobody waits for that.
+    fn go_on_from(&mut self, end_ms: Millis) -> Option<Ended> {
+        let by_ms = self.pace.go_on_from(end_ms, self.clock.monotonic())?;
+        self.observer.goes_on_ahead(by_ms);
+        self.step(Input::ClockStepped { by_ms })
     }
 
     fn snapshot(&mut self, event: &snapshot::Event) {
@@ -195,7 +204,7 @@ impl Driver {
     fn console_event(&mut self, event: ConsoleEvent) -> Option<Ended> {
         match event {
             ConsoleEvent::Printed { end_ms, monotonic, text, .. } => {
-                let delay_ms = (self.pace.now_ms(monotonic) - end_ms).max(0);
+                let delay_ms = (self.pace.label_ms(monotonic) - end_ms).max(0);
                 let delay = Duration::from_millis(delay_ms.unsigned_abs());
                 self.observer.printed(end_ms, delay, monotonic, text);
                 self.note(Note::Printed { end_ms, delay });

@@ -146,6 +146,12 @@ pub enum Input {
         /// Whether it is to blame: a node that was lost or a container that was preempted is nobody's failure.
         to_blame: bool,
     },
+    /// Windows are named by a time that is this much further ahead of the one that [`super::State::step`] is given: the
+    /// wall clock was set forward, or the last durable end is ahead of it.
+    ClockStepped {
+        /// By how much, milliseconds.
+        by_ms: Millis,
+    },
     /// So many executors are wanted from now on.
     Scale(u32),
     /// What became of [`Effect::Commit`].

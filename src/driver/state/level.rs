@@ -105,7 +105,7 @@ pub(super) struct Judged {
 impl State {
     /// The first slide begins: which partitions begin at the end of their log.
     pub(super) fn judge_start(&mut self) {
-        let Some(begin_ms) = self.slides.last_end_ms else { return };
+        let Some(begin_ms) = self.slides.begun_ms() else { return };
         let before_ms = begin_ms - self.settings.slide_ms;
         for (_, held) in self.partitions.iter_mut() {
             held.was_level = held.ends.level(held.position.offset, before_ms);
@@ -114,7 +114,7 @@ impl State {
 
     /// A slide closes, with every partition where it is at its end.
     pub(super) fn judge_slide(&mut self, now_ms: Millis, slide: &Open) -> Judged {
-        let begin_ms = slide.end_ms - self.settings.slide_ms;
+        let begin_ms = slide.begin_ms;
         let mut judged = Judged { whole: true, ..Judged::default() };
         for (partition, held) in self.partitions.iter_mut() {
             // One on its way from one reader to another is in no range. That is no harm as long as its end is fresh.

@@ -137,7 +137,7 @@ impl State {
         let Some(log) = facts.log else { return };
         let position = Position { topic_id: facts.topic_id, ..Position::at(log.first) };
         let mut held = Held::new(position, HeardEnds::begin(asked_ms, Some(log.end)));
-        if let Some(begin_ms) = self.slides.last_end_ms {
+        if let Some(begin_ms) = self.slides.begun_ms() {
             held.was_level = held.ends.level(log.first, begin_ms - self.settings.slide_ms);
         }
         held.unasked = true;

@@ -20,14 +20,17 @@ pub(super) struct Slides {
     open: VecDeque<Open>,
     last_cut: CutNumber,
     /// The last window end that was cut for, or that is durable from earlier attempts.
-    pub last_end_ms: Option<Millis>,
+    last_end_ms: Option<Millis>,
     /// The last window end that closed.
     pub closed_ms: Option<Millis>,
     /// Number of this attempt among all that windows come from.
     pub attempt: u32,
     /// Whether the first slide has begun.
     begun: bool,
-    /// Whether the next slide to close also holds what was written since an earlier attempt's last slide.
+    /// Window ends less the state's own time, which no step of the wall clock moves.
+    shift_ms: Millis,
+    /// Whether the next cut also ends what was written since an earlier attempt's last slide, or ends are missing
+    /// between it and the slide before.
     after_gap: bool,
     /// How many slides before now were each the whole truth, without a gap.
     pub whole: u64,
@@ -38,10 +41,14 @@ pub(super) struct Slides {
 pub(super) struct Open {
     cut: CutNumber,
     pub end_ms: Millis,
-    /// When the cut was sent.
+    /// When it began, by the state's own time.
+    pub begin_ms: Millis,
+    /// When the cut was sent, by the same.
     pub sent_ms: Millis,
     /// Ends that passed without a cut of their own, before this one.
     skipped: Vec<Millis>,
+    /// Whether the slide before it, of this attempt or an earlier one, did not end where it began.
+    after_gap: bool,
     waiting: BTreeSet<Session>,
     answered: u32,
     pub pairs: Pairs,
@@ -67,6 +74,7 @@ impl Slides {
             closed_ms: None,
             attempt,
             begun: false,
+            shift_ms: 0,
             after_gap: false,
             whole: 0,
         }
@@ -83,7 +91,7 @@ impl Slides {
     /// The first slide begins: it ends at the boundary after now and after everything durable. What was written since
     /// the last durable end is read in it, so that it is not the whole truth about its own time alone.
     fn begin(&mut self, now_ms: Millis, slide_ms: Millis) {
-        let now_boundary = now_ms.div_euclid(slide_ms) * slide_ms;
+        let now_boundary = self.boundary(now_ms, slide_ms);
         if self.last_end_ms.is_none_or(|durable_ms| durable_ms < now_boundary) {
             self.after_gap = self.last_end_ms.is_some();
             self.last_end_ms = Some(now_boundary);
@@ -91,10 +99,25 @@ impl Slides {
         self.begun = true;
     }
 
+    /// When the slide after the last cut began, by the state's own time; `None` before the first slide.
+    pub(super) fn begun_ms(&self) -> Option<Millis> {
+        self.last_end_ms.filter(|_| self.begun).map(|end_ms| end_ms - self.shift_ms)
+    }
+
+    /// The last window end that time has passed.
+    fn boundary(&self, now_ms: Millis, slide_ms: Millis) -> Millis {
+        (now_ms + self.shift_ms).div_euclid(slide_ms) * slide_ms
+    }
+
     /// The next window end.
-    pub(super) fn next_end(&self, now_ms: Millis, slide_ms: Millis) -> Millis {
-        let last = self.last_end_ms.unwrap_or(now_ms);
+    fn next_end(&self, now_ms: Millis, slide_ms: Millis) -> Millis {
+        let last = self.last_end_ms.unwrap_or(now_ms + self.shift_ms);
         (last.div_euclid(slide_ms) + 1) * slide_ms
+    }
+
+    /// When the next cut is due.
+    pub(super) fn next_cut_ms(&self, now_ms: Millis, slide_ms: Millis) -> Millis {
+        self.next_end(now_ms, slide_ms) - self.shift_ms
     }
 
     /// The number that the next cut will have.
@@ -165,12 +188,29 @@ impl State {
 
     pub(super) fn cut_if_due(&mut self, now_ms: Millis) {
         let last = self.stopping.is_some();
-        let next_end = self.slides.next_end(now_ms, self.settings.slide_ms);
-        if self.can_cut() && (last || now_ms >= next_end) {
-            self.cut(now_ms, next_end);
+        let due_ms = self.slides.next_cut_ms(now_ms, self.settings.slide_ms);
+        if self.can_cut() && (last || now_ms >= due_ms) {
+            self.cut(now_ms, self.slides.next_end(now_ms, self.settings.slide_ms));
         }
         if let Some(stopping) = &mut self.stopping {
             stopping.last_cut_sent = true;
+        }
+    }
+
+    /// Window ends go on from another time. No time has passed, so the ends between are nobody's: they are not printed,
+    /// and what was read since the last cut is in the first one after them, at once.
+    pub(super) fn clock_stepped(&mut self, now_ms: Millis, by_ms: Millis) {
+        let slide_ms = self.settings.slide_ms;
+        let late_ms = now_ms - self.slides.next_cut_ms(now_ms, slide_ms);
+        if self.slides.begun && late_ms >= slide_ms {
+            // The driver has stalled besides: these ends have passed.
+            self.cut_if_due(now_ms);
+        }
+        self.slides.shift_ms += by_ms;
+        self.slides.after_gap = true;
+        let before = self.slides.boundary(now_ms, slide_ms) - slide_ms;
+        if self.slides.begun {
+            self.slides.last_end_ms = self.slides.last_end_ms.max(Some(before));
         }
     }
 
@@ -178,7 +218,7 @@ impl State {
     /// meanwhile are in this cut's answers. Those within a window length are shown, older ones are not.
     fn cut(&mut self, now_ms: Millis, next_end: Millis) {
         let slide_ms = self.settings.slide_ms;
-        let end_ms = (now_ms.div_euclid(slide_ms) * slide_ms).max(next_end);
+        let end_ms = self.slides.boundary(now_ms, slide_ms).max(next_end);
         let earliest = next_end.max(end_ms - self.settings.length_ms);
         let skipped: Vec<_> =
             (0..).map(|n| earliest + n * slide_ms).take_while(|end| *end < end_ms).collect();
@@ -198,8 +238,10 @@ impl State {
         self.slides.open.push_back(Open {
             cut,
             end_ms,
+            begin_ms: end_ms - slide_ms - self.slides.shift_ms,
             sent_ms: now_ms,
             skipped,
+            after_gap: std::mem::take(&mut self.slides.after_gap),
             waiting: sessions.into_iter().collect(),
             answered: 0,
             pairs: Pairs::default(),
@@ -233,8 +275,7 @@ impl State {
             }
         }
         let judged = self.judge_slide(now_ms, &slide);
-        let after_gap = std::mem::take(&mut self.slides.after_gap);
-        let whole = judged.whole && slide.skipped.is_empty() && !after_gap;
+        let whole = judged.whole && slide.skipped.is_empty() && !slide.after_gap;
         self.slides.whole = if whole { self.slides.whole + 1 } else { 0 };
         self.push(slide.end_ms, slide.pairs);
         self.show(slide.end_ms, Some(slide.cut), judged, slide.ranges);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use spindle::count::{Pairs, Ring};
-use spindle::driver::pace::Pace;
+use spindle::driver::pace::{ClockChange, Correction, Pace};
 use spindle::driver::state::{CommitAnswer, Durability, Effect, Input, Resumed, Settings, State};
 use spindle::ids::{CutNumber, Generation, Millis, Session, Slot};
 use spindle::wire::message::{Counts, Delta};
@@ -192,7 +192,7 @@ impl Player {
         self.state().owners().map(|(partition, session)| format!("{partition}: {}", owner(session))).collect()
     }
 
-    /// `pace start`, `pace correct`, each with `wall=` and `monotonic=`: the clock by itself.
+    /// `pace start`, `pace correct`, `pace go_on_from END`, each with `wall=` and `monotonic=`: the clock by itself.
     fn pace(&mut self, mut words: Words<'_>) -> Vec<String> {
         let verb = words.first();
         let mut clock = |name: &str| Duration::from_millis(words.take(name).unwrap_or(0).unsigned_abs());
@@ -202,9 +202,29 @@ impl Player {
         match verb {
             "start" => vec![format!("pace {}", pace.now_ms(monotonic))],
             "correct" => {
-                let left_ms = pace.correct(wall, monotonic);
+                let Correction { left_ms, change } = pace.correct(wall, monotonic);
+                let label_ms = pace.label_ms(monotonic);
                 self.now_ms = pace.now_ms(monotonic);
-                vec![format!("pace {}, wall clock {left_ms:+} ms", self.now_ms)]
+                let mut lines = vec![format!("pace {label_ms}, wall clock {left_ms:+} ms")];
+                match change {
+                    Some(ClockChange::Forward { by_ms }) => {
+                        lines.push(format!("set forward by {by_ms} ms, which time-outs do not see"));
+                        lines.extend(self.step(Input::ClockStepped { by_ms }));
+                    }
+                    Some(ClockChange::Ahead { by_ms }) => lines.push(format!("ahead by {by_ms} ms")),
+                    Some(ClockChange::InStep) => lines.push("in step".to_owned()),
+                    None => {}
+                }
+                lines
+            }
+            "go_on_from" => {
+                let end_ms = parse::number(words.first());
+                let Some(by_ms) = pace.go_on_from(end_ms, monotonic) else {
+                    return vec!["the next end is waited for".to_owned()];
+                };
+                let mut lines = vec![format!("ahead by {by_ms} ms")];
+                lines.extend(self.step(Input::ClockStepped { by_ms }));
+                lines
             }
             _ => panic!("pace {verb}"),
         }
