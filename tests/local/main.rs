@@ -28,6 +28,7 @@ mod verify;
 mod brokers;
 mod ends;
 mod stalls;
+mod clocks;
 mod strangers;
 mod keys;
 mod demo;

@@ -67,6 +67,8 @@ pub(crate) struct Driver {
     pub(crate) writer: Writer,
     pub(crate) events: Events,
     ring: Ring,
+    /// Where slide 1 begins.
+    begin_ms: i64,
     pub(crate) last: u64,
     pub(crate) durable: u64,
     /// How long each sync took.
@@ -82,6 +84,11 @@ impl Driver {
         Self::of(place.open(attempt).await.unwrap())
     }
 
+    /// Its slides begin then, not with the epoch.
+    pub(crate) async fn start_at(place: &Place, begin_ms: i64) -> Self {
+        Self { begin_ms, ..Self::start(place, 1).await }
+    }
+
     pub(crate) fn of(mut opened: Opened) -> Self {
         let found = opened.recovered.take();
         let last = found.as_ref().map_or(0, |found| found.slide);
@@ -91,6 +98,7 @@ impl Driver {
             writer,
             events,
             ring,
+            begin_ms: 0,
             last,
             durable: last,
             syncs: Vec::new(),
@@ -101,7 +109,7 @@ impl Driver {
 
     pub(crate) fn slide(&mut self) {
         let number = self.last + 1;
-        let end_ms = number.cast_signed() * SLIDE_MS;
+        let end_ms = self.begin_ms + number.cast_signed() * SLIDE_MS;
         let mut counts = KeyTable::with_seed(1);
         counts.add(format!("slide {number}").as_bytes());
         let mut pairs = Pairs::default();
@@ -127,7 +135,19 @@ impl Driver {
     }
 
     pub(crate) fn base(&mut self) {
-        self.writer.base(Box::new(state(self.last, &mut self.ring)));
+        let mut state = state(self.last, &mut self.ring);
+        state.end_ms = state.end_ms.map(|end_ms| self.begin_ms + end_ms);
+        self.writer.base(Box::new(state));
+    }
+
+    /// Writes so many slides and ends well.
+    pub(crate) async fn write(mut self, slides: u64) {
+        for _ in 0..slides {
+            self.slide();
+        }
+        self.settle().await;
+        self.writer.close();
+        while self.events.recv().await.is_some() {}
     }
 
     /// Takes events until everything offered is durable.
