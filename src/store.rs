@@ -109,7 +109,7 @@ struct Inner {
     backend: Backend,
     io: Io,
     #[cfg(test)]
-    faults: Option<Arc<faults::Faults>>,
+    faults: Arc<faults::Faults>,
 }
 
 /// Files are read in pieces of this size.
@@ -141,7 +141,7 @@ impl Store {
             backend,
             io,
             #[cfg(test)]
-            faults: None,
+            faults: Arc::default(),
         };
         Self { address, patience, clock: Clock::start(), inner: Arc::new(inner) }
     }

@@ -57,6 +57,14 @@ impl Sight {
         Ok(Self { attempts, owner, held })
     }
 
+    /// The epoch that an earlier try of this process claimed, if nobody has fenced it and nothing was written in it.
+    fn claimed_by(&self, ours: &Owner) -> Option<u64> {
+        let owned = self.attempts.iter().rfind(|attempt| attempt.owned)?;
+        let is_ours = self.owner.as_ref().is_some_and(|owner| owner.is_same_process(ours));
+        let is_empty = owned.bases.is_empty() && owned.logs.is_empty();
+        (is_ours && is_empty && !owned.fenced).then_some(owned.epoch)
+    }
+
     fn highest(&self) -> u64 {
         self.attempts.iter().map(|attempt| attempt.epoch).max().unwrap_or(0)
     }
@@ -85,7 +93,8 @@ fn gone_is_none<T>(outcome: Result<T, StoreError>) -> Result<Option<T>, StoreErr
     }
 }
 
-/// Becomes the owner, if that is allowed.
+/// Becomes the owner, if that is allowed. It may be repeated after a passing failure: a process that finds its own
+/// claim goes on with it, and fences and reads everything below once more.
 pub(super) async fn claim(
     store: &Store,
     ours: &Owner,
@@ -96,22 +105,37 @@ pub(super) async fn claim(
     store.make_root().await?;
     for _ in 0..CONTESTS_MAX {
         let (sight, because) = permitted(store, ours, slide_ms, force, &has_ended).await?;
-        let epoch = sight.highest() + 1;
-        let dir = attempt_dir(epoch);
-        store.make_dir(&dir).await?;
-        let owner = format!("{dir}/{}", layout::OWNER);
-        let text = serde_json::to_vec_pretty(ours).expect("an owner always encodes");
-        match store.put_bytes(&owner, Bytes::from(text)).await {
-            Ok(_) => {}
-            // Another contender has this epoch, or a higher one and renamed ours away: who owns it now?
-            Err(error) if matches!(error.kind, Kind::Exists | Kind::Gone) => continue,
-            Err(error) => return Err(error.into()),
-        }
-        let hold = hold(store, &owner).await?;
+        let epoch = match sight.claimed_by(ours) {
+            Some(epoch) => epoch,
+            None => {
+                let epoch = sight.highest() + 1;
+                if !create(store, epoch, ours).await? {
+                    continue;
+                }
+                epoch
+            }
+        };
+        let hold = hold(store, &owner_file(epoch)).await?;
         let earlier = fence(store, epoch).await?;
         return Ok(Claim { epoch, earlier, because, hold });
     }
     Err(OpenError::Contested(store.address().to_string()))
+}
+
+/// Claims an epoch. False if another contender has it, or has a higher one and renamed ours away: then it must be
+/// found out again who owns the checkpoint.
+async fn create(store: &Store, epoch: u64, ours: &Owner) -> Result<bool, StoreError> {
+    store.make_dir(&attempt_dir(epoch)).await?;
+    let text = serde_json::to_vec_pretty(ours).expect("an owner always encodes");
+    match store.put_bytes(&owner_file(epoch), Bytes::from(text)).await {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind, Kind::Exists | Kind::Gone) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn owner_file(epoch: u64) -> String {
+    format!("{}/{}", attempt_dir(epoch), layout::OWNER)
 }
 
 /// Waits until taking the checkpoint is allowed, or known not to be.
@@ -127,6 +151,7 @@ async fn permitted(
     let mut now = first.clone();
     loop {
         let ended = match (&now.owner, now.held) {
+            (Some(owner), _) if owner.is_same_process(ours) => None,
             (Some(_), Some(held)) => Some(!held),
             (Some(owner), None) => {
                 let (has_ended, owner) = (Arc::clone(has_ended), owner.clone());

@@ -25,6 +25,10 @@ pub struct Owner {
     pub config: String,
     /// When it became the owner, by its own clock; for people.
     pub since_ms: Millis,
+    /// A random token that the process made for itself. Only that process knows its own claim again by it, because an
+    /// attempt's number is no proof: YARN may run one attempt twice. Earlier versions wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
 }
 
 impl Owner {
@@ -40,7 +44,13 @@ impl Owner {
             version: unknown(),
             config: unknown(),
             since_ms: 0,
+            process: None,
         }
+    }
+
+    /// Whether both are the same process. Without a token nobody can tell, so they are not.
+    pub(super) fn is_same_process(&self, other: &Self) -> bool {
+        self.process.is_some() && self.process == other.process
     }
 }
 
@@ -88,6 +98,8 @@ pub enum Verdict {
 pub enum Because {
     /// Nobody owns it.
     Free,
+    /// An earlier try of this very process claimed it and then failed.
+    Claimed,
     /// The owner is an earlier attempt of the same application, which has ended when the next one is started.
     EarlierAttempt,
     /// The owner's application has ended.
@@ -103,6 +115,7 @@ impl Because {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Free => "nobody owns it",
+            Self::Claimed => "this driver claimed it before",
             Self::EarlierAttempt => "its owner is an earlier attempt of this application",
             Self::Ended => "its owner has ended",
             Self::Quiet => "its owner writes nothing any more",
@@ -119,6 +132,9 @@ pub fn quiet_ms(slide_ms: Millis) -> Millis {
 /// Decides whether `ours` may take what `owner` owns.
 pub fn judge(owner: Option<&Owner>, ours: &Owner, force: Force, facts: Facts) -> Verdict {
     let Some(owner) = owner else { return Verdict::Take(Because::Free) };
+    if owner.is_same_process(ours) {
+        return Verdict::Take(Because::Claimed);
+    }
     if owner.app == ours.app {
         return match owner.attempt.cmp(&ours.attempt) {
             std::cmp::Ordering::Less => Verdict::Take(Because::EarlierAttempt),
@@ -142,7 +158,7 @@ mod tests {
     fn owner(app: &str, attempt: u32) -> Owner {
         let text = |text: &str| text.to_owned();
         let (job, host, version, config) = (text("TweetsApp"), text("nm1"), text("0"), text("c"));
-        Owner { app: text(app), attempt, job, host, pid: 1, version, config, since_ms: 0 }
+        Owner { app: text(app), attempt, job, host, pid: 1, version, config, since_ms: 0, process: None }
     }
 
     fn judged(other: &Owner, force: Force, ended: Option<bool>, watched_ms: Millis, grew: bool) -> Verdict {

@@ -15,7 +15,7 @@ pub(crate) const LENGTH_MS: Millis = 6_000;
 pub(crate) fn owner(app: &str, attempt: u32) -> Owner {
     let (job, host) = ("TweetsApp".to_owned(), "nm1".to_owned());
     let (version, config) = ("1".to_owned(), "c".to_owned());
-    Owner { app: app.to_owned(), attempt, job, host, pid: 1, version, config, since_ms: 0 }
+    Owner { app: app.to_owned(), attempt, job, host, pid: 1, version, config, since_ms: 0, process: None }
 }
 
 /// Attempt `attempt` of one application, which rolls its logs often.

@@ -3,6 +3,7 @@
 mod world;
 mod deaths;
 mod owners;
+mod openings;
 mod damage;
 mod keeping;
 mod history;

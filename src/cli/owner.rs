@@ -69,6 +69,7 @@ pub(super) fn checkpoint(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         config: wire::hex(&Sha256::digest(shown)),
         since_ms: Clock::start().wall_ms(),
+        process: Some(token()?),
     };
     let has_ended: HasEnded = Arc::new(has_ended);
     let snapshots = job.snapshots.as_ref().map(|section| -> anyhow::Result<_> {
@@ -85,6 +86,12 @@ pub(super) fn checkpoint(
         has_ended,
         snapshots: snapshots.transpose()?,
     })
+}
+
+/// No other process has the same.
+fn token() -> anyhow::Result<String> {
+    let random = || getrandom::u64().context("get random numbers from the system");
+    Ok(format!("{:016x}{:016x}", random()?, random()?))
 }
 
 /// The ResourceManager knows of applications, the kernel of processes on this host; otherwise nobody can tell.

@@ -98,7 +98,13 @@ impl Inner {
         self.step(async {
             match &self.backend {
                 Backend::Hdfs(hdfs) => hdfs.recover(path).await,
-                Backend::Local(local) => local.look(path).await?.map(|_| true).ok_or_else(Failure::gone),
+                Backend::Local(local) => {
+                    let there = local.look(path).await?.map(|_| true).ok_or_else(Failure::gone);
+                    #[cfg(test)]
+                    let there =
+                        there.map(|_| self.leases().is_none_or(|leases| leases.recover(path.as_ref())));
+                    there
+                }
             }
         })
         .await
@@ -110,7 +116,12 @@ impl Inner {
                 Backend::Hdfs(hdfs) => {
                     hdfs.open_log(path, copies).await.map(|log| RawLog::Hdfs(Box::new(log)))
                 }
-                Backend::Local(local) => local.open_log(path).await.map(RawLog::Local),
+                Backend::Local(local) => {
+                    let log = local.open_log(path).await?;
+                    #[cfg(test)]
+                    self.leases().inspect(|leases| leases.opened(path.as_ref()));
+                    Ok(RawLog::Local(log))
+                }
             }
         })
         .await
@@ -123,7 +134,11 @@ impl Inner {
         self.step(async {
             match log {
                 RawLog::Hdfs(mut log) => log.append(bytes).await.map(|()| RawLog::Hdfs(log)),
-                RawLog::Local(log) => log.append(bytes).await.map(RawLog::Local),
+                RawLog::Local(log) => {
+                    #[cfg(test)]
+                    self.leases().map_or(Ok(()), |leases| leases.may_write(log.path()))?;
+                    log.append(bytes).await.map(RawLog::Local)
+                }
             }
         })
         .await
@@ -133,6 +148,12 @@ impl Inner {
         self.step(async {
             match log {
                 RawLog::Hdfs(mut log) => log.close().await,
+                #[cfg(test)]
+                RawLog::Local(log) => {
+                    self.leases().inspect(|leases| leases.closed(log.path()));
+                    Ok(())
+                }
+                #[cfg(not(test))]
                 RawLog::Local(_) => Ok(()),
             }
         })
@@ -174,6 +195,10 @@ impl Inner {
 
     /// How much of a file can be read now: less than its length while HDFS has it open for writing.
     pub(super) async fn readable(&self, path: &str) -> Result<u64, Failure> {
+        #[cfg(test)]
+        if self.leases().is_some_and(|leases| leases.is_open(path.as_ref())) {
+            return Ok(0);
+        }
         match &self.backend {
             Backend::Hdfs(hdfs) => hdfs.readable(path).await,
             Backend::Local(local) => Ok(local.look(path).await?.ok_or_else(Failure::gone)?.bytes),
@@ -181,6 +206,10 @@ impl Inner {
     }
 
     pub(super) async fn hold(&self, path: &str) -> Result<Hold, Failure> {
+        #[cfg(test)]
+        if self.leases().is_some() {
+            return Ok(Hold { _locked: None });
+        }
         match &self.backend {
             Backend::Hdfs(_) => Ok(Hold { _locked: None }),
             Backend::Local(local) => local.hold(path).await.map(|file| Hold { _locked: Some(file) }),
@@ -188,10 +217,19 @@ impl Inner {
     }
 
     pub(super) async fn held(&self, path: &str) -> Result<Option<bool>, Failure> {
+        #[cfg(test)]
+        if self.leases().is_some() {
+            return Ok(None);
+        }
         match &self.backend {
             Backend::Hdfs(_) => Ok(None),
             Backend::Local(local) => local.held(path).await.map(Some),
         }
+    }
+
+    #[cfg(test)]
+    fn leases(&self) -> Option<&super::faults::Leases> {
+        self.faults.leases()
     }
 
     #[cfg(not(test))]
@@ -201,14 +239,11 @@ impl Inner {
 
     #[cfg(test)]
     async fn step<T>(&self, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        match &self.faults {
-            Some(faults) => faults.around(call).await,
-            None => call.await,
-        }
+        self.faults.around(call).await
     }
 
     #[cfg(test)]
     fn torn(&self, bytes: Bytes) -> Bytes {
-        self.faults.as_ref().map_or(bytes.clone(), |faults| faults.torn(bytes))
+        self.faults.torn(bytes)
     }
 }

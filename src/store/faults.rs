@@ -1,10 +1,13 @@
 //! Failures on purpose: at the n-th call of a store, before or after it took effect; tests only.
 
-use std::sync::Mutex;
+mod leases;
+
+use std::sync::{Arc, Mutex};
 
 use tokio_util::bytes::Bytes;
 
-use super::error::Failure;
+use super::error::{Failure, Kind};
+pub(crate) use leases::Leases;
 
 /// What happens at one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,7 @@ pub(crate) enum Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     state: Mutex<Now>,
+    leases: Option<Arc<Leases>>,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +45,17 @@ impl Faults {
     /// Faults at calls by their number, from 1.
     pub(crate) fn at(planned: impl IntoIterator<Item = (u64, Fault)>) -> Self {
         let planned = planned.into_iter().collect();
-        Self { state: Mutex::new(Now { planned, ..Now::default() }) }
+        Self { state: Mutex::new(Now { planned, ..Now::default() }), leases: None }
+    }
+
+    /// Makes the store behave as HDFS does, with the leases that all its processes see.
+    pub(crate) fn like_hdfs(mut self, leases: &Arc<Leases>) -> Self {
+        self.leases = Some(Arc::clone(leases));
+        self
+    }
+
+    pub(super) fn leases(&self) -> Option<&Leases> {
+        self.leases.as_deref()
     }
 
     /// Adds a fault at the next call but `skip`.

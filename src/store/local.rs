@@ -172,6 +172,11 @@ impl Local {
 }
 
 impl LocalLog {
+    #[cfg(test)]
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Durable only if the file is still where it was: a driver that takes over renames its directory and reads
     /// after that, so what was synced before the rename is read, and what comes later is not acknowledged.
     pub(super) async fn append(mut self, bytes: Bytes) -> Result<Self, Failure> {

@@ -16,6 +16,14 @@ pub(crate) const HURRIED: Patience = Patience {
     take_over: Duration::from_secs(2),
 };
 
+/// The same, with every call tried once: what one failure leads to.
+pub(crate) const ONCE: Patience = Patience {
+    call: Duration::from_millis(100),
+    retries: Duration::ZERO,
+    take_over: Duration::from_millis(50),
+    ..HURRIED
+};
+
 /// A directory to test in, in memory where there is such a file system: it is the syncs that take time.
 pub(crate) fn scratch() -> TempDir {
     let memory = std::path::Path::new("/dev/shm");
@@ -25,10 +33,19 @@ pub(crate) fn scratch() -> TempDir {
 impl Store {
     /// A local tree whose work runs on the test's own runtime.
     pub(crate) fn for_test(directory: &std::path::Path, faults: Arc<Faults>) -> Self {
+        Self::for_test_with(directory, faults, HURRIED)
+    }
+
+    /// The same with another patience.
+    pub(crate) fn for_test_with(
+        directory: &std::path::Path,
+        faults: Arc<Faults>,
+        patience: Patience,
+    ) -> Self {
         let address = Address::parse(directory.to_str().unwrap()).unwrap();
         let backend = Backend::open(&address, None, Handle::current()).unwrap();
-        let inner = Inner { backend, io: Io::Of(Handle::current()), faults: Some(faults) };
-        Self { address, patience: HURRIED, clock: Clock::start(), inner: Arc::new(inner) }
+        let inner = Inner { backend, io: Io::Of(Handle::current()), faults };
+        Self { address, patience, clock: Clock::start(), inner: Arc::new(inner) }
     }
 }
 

@@ -42,6 +42,7 @@ fn opening(attempt: u32) -> Opening {
         version: word("1"),
         config: word("c"),
         since_ms: 0,
+        process: None,
     };
     let topics = vec![(word("t"), None)];
     Opening {
