@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
 use crate::job::Job;
@@ -27,6 +27,10 @@ impl Cluster {
         cluster
     }
 
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap()
+    }
+
     fn run(&self, args: &[&str]) -> String {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/cluster");
         let output = Command::new(script).args(args).env("SPINDLE_CLUSTER_DIR", &self.dir).output().unwrap();
@@ -41,17 +45,40 @@ impl Drop for Cluster {
     }
 }
 
+/// One of this test's own, unless there is no folder for it.
+fn own(name: &str) -> Option<Cluster> {
+    let dir = std::env::var_os("SPINDLE_CLUSTER_DIR").map(|dir| Cluster::up(PathBuf::from(dir).join(name)));
+    if dir.is_none() {
+        println!("not run: SPINDLE_CLUSTER_DIR names no folder for a cluster of its own");
+    }
+    dir
+}
+
+/// The broker is away when the driver looks at the topics for the first time, or the next.
+#[test]
+fn a_look_that_meets_a_broker_restart_is_made_again() {
+    let Some(cluster) = own("to-be-restarted") else { return };
+    let topic = NewTopic::new("t", 1, TopicReplication::Fixed(1));
+    wait(cluster.admin().create_topics([&topic], &options())).unwrap().remove(0).unwrap();
+    let mut job = Job::new(&cluster.brokers, "t").start();
+    job.until("a first window", |seen| !seen.windows.is_empty());
+    cluster.run(&["broker", "stop"]);
+    job.until("a look that fails", |seen| seen.logs("look at the topics") == 1);
+    cluster.run(&["broker", "start"]);
+    let grown = NewPartitions::new("t", 2);
+    wait(cluster.admin().create_partitions([&grown], &options())).unwrap().remove(0).unwrap();
+    let mut writer = Writer::new(&cluster.brokers, "t");
+    writer.numbered(1, 100);
+    let records = writer.flush();
+    job.until_within(Duration::from_secs(15), "the new partition is read", |seen| seen.total() == records);
+    job.finish().assert_whole();
+}
+
 #[test]
 fn counts_are_exact_after_the_broker_was_killed_and_frozen() {
-    let Some(dir) = std::env::var_os("SPINDLE_CLUSTER_DIR") else {
-        println!("not run: SPINDLE_CLUSTER_DIR names no folder for a cluster of its own");
-        return;
-    };
-    let cluster = Cluster::up(PathBuf::from(dir).join("to-be-killed"));
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", &cluster.brokers).create().unwrap();
+    let Some(cluster) = own("to-be-killed") else { return };
     let topic = NewTopic::new("t", 4, TopicReplication::Fixed(1));
-    wait(admin.create_topics([&topic], &options())).unwrap().remove(0).unwrap();
+    wait(cluster.admin().create_topics([&topic], &options())).unwrap().remove(0).unwrap();
     let mut writer = Writer::new(&cluster.brokers, "t");
     let mut job = Job::new(&cluster.brokers, "t").start();
     (0..4).for_each(|partition| writer.numbered(partition, 1_000));

@@ -31,6 +31,7 @@ mod deaths;
 mod group;
 mod start;
 mod absent;
+mod growth;
 mod catchup;
 mod loss;
 #[expect(clippy::print_stdout, reason = "says why it did not run")]

@@ -1,5 +1,8 @@
 //! Transactions: only what is committed is counted, and the job's position passes what is not.
 
+use std::process::Command;
+use std::time::Duration;
+
 use rdkafka::producer::Producer;
 
 use crate::group::committed;
@@ -45,4 +48,71 @@ fn only_committed_records_are_counted() {
     transaction(3, true);
     again.until_total(6);
     again.finish().assert_whole();
+}
+
+/// Nobody ends it: neither commits nor aborts, nor does it time out within the test.
+#[test]
+fn an_open_transaction_is_named_and_windows_claim_nothing() {
+    let topic = Topic::create("held-back", 2);
+    let mut writer = Writer::with(&brokers(), &topic.name, &[("transactional.id", &topic.name)]);
+    writer.producer.init_transactions(PATIENCE).unwrap();
+    let mut job = Job::new(&brokers(), &topic.name).set("window.length", "2s").start();
+    job.until("complete windows", |seen| seen.windows.last().is_some_and(|window| window.complete));
+    let url = job.seen.http();
+    assert_eq!(check(&url), (0, String::new()));
+
+    writer.producer.begin_transaction().unwrap();
+    writer.numbered(0, 500);
+    writer.flush();
+    let held = format!("{}/0", topic.name);
+    job.until_within(Duration::from_secs(15), "windows that say what is held back", |seen| {
+        seen.windows.last().is_some_and(|window| window.unread == [held.clone()] && !window.complete)
+    });
+    assert_eq!(job.seen.logs("an open transaction holds the partition back"), 1, "{}", job.seen);
+    let (code, attention) = check(&url);
+    assert_eq!(code, 1, "{attention}");
+    assert!(attention.contains(&format!("holds back 500 records of {held}")), "{attention}");
+    assert!(attention.contains("abort it"), "{attention}");
+
+    writer.producer.commit_transaction(PATIENCE).unwrap();
+    job.until("the records, once they are committed", |seen| seen.next.get(&held) == Some(&501));
+    job.until("complete windows again", |seen| seen.windows.last().is_some_and(|window| window.complete));
+    job.finish();
+}
+
+/// What `spindle status --check` says: its exit code, and what needs attention.
+fn check(url: &str) -> (i32, String) {
+    let spindle = env!("CARGO_BIN_EXE_spindle");
+    let output = Command::new(spindle).args(["status", "--check", "--json", url]).output().unwrap();
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let attention = status["attention"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
+    (output.status.code().unwrap(), attention.collect::<Vec<_>>().join("; "))
+}
+
+/// With transactions that overlap there is always one open. Reading keeps up all the same.
+#[test]
+fn overlapping_transactions_are_no_backlog() {
+    let topic = Topic::create("overlapping", 1);
+    let transactional = |n: u32| {
+        let id = format!("{}-{n}", topic.name);
+        let writer = Writer::with(&brokers(), &topic.name, &[("transactional.id", &id)]);
+        writer.producer.init_transactions(PATIENCE).unwrap();
+        writer.producer.begin_transaction().unwrap();
+        writer
+    };
+    let mut writers = [transactional(0), transactional(1)];
+    let mut job = Job::new(&brokers(), &topic.name).set("window.length", "2s").start();
+    writers[0].numbered(0, 10);
+    writers[0].flush();
+    for n in 0..40 {
+        let [one, other] = [n % 2, 1 - n % 2];
+        writers[other].numbered(0, 10);
+        writers[other].flush();
+        job.during(Duration::from_millis(150));
+        writers[one].producer.commit_transaction(PATIENCE).unwrap();
+        writers[one].producer.begin_transaction().unwrap();
+    }
+    let complete = job.seen.windows.iter().rev().take(4).filter(|window| window.complete).count();
+    assert_eq!(complete, 4, "{}", job.seen);
+    job.finish();
 }

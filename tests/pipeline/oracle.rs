@@ -284,7 +284,8 @@ impl Oracle {
     fn completeness(&self, window: &Window, logs: &Logs) {
         let edge_ms = self.slide_ms + EDGE_MS;
         let end_ms = self.slides.back().expect("a slide stands before its window").end_world_ms;
-        let begin_ms = end_ms - self.length_ms;
+        let first_ms = self.slides.front().map_or(end_ms, |slide| slide.end_world_ms);
+        let begin_ms = first_ms - self.slide_ms;
         let oldest_ms = self.slides.iter().filter_map(|slide| slide.oldest_ms).min();
         assert!(
             oldest_ms.is_none_or(|oldest_ms| oldest_ms >= begin_ms - edge_ms),

@@ -97,6 +97,13 @@ impl Seen {
         counts
     }
 
+    /// Where its status and metrics are, by its log.
+    pub(crate) fn http(&self) -> String {
+        let line = self.log.iter().find(|line| line.contains("status and metrics at "));
+        let (_, url) = line.and_then(|line| line.split_once("status and metrics at ")).unwrap();
+        url.trim().to_owned()
+    }
+
     /// Lines of the log that hold this.
     pub(crate) fn logs(&self, part: &str) -> usize {
         self.log.iter().filter(|line| line.contains(part)).count()

@@ -2,7 +2,7 @@
 
 use super::level::OpenTransaction;
 use super::sessions::{Live, Owed};
-use super::slides::ReadRange;
+use super::slides::{Following, ReadRange};
 use super::{Effect, EndReason, Event, State};
 use crate::ids::{CutNumber, Millis, Position, Session};
 use crate::wire::message::{Counts, Delta, Range, Reading};
@@ -84,15 +84,19 @@ impl State {
     /// Reading of a partition has got further. The cut was sent at `sent_ms`, so that what a reader had heard when it
     /// answered is not older than its age before that.
     fn advance_partition(&mut self, now_ms: Millis, range: Range, sent_ms: Millis) -> ReadRange {
-        let readable = matches!(range.reading, Reading::Following | Reading::Starting);
-        let mut read = ReadRange { from: range.from, until: range.until, readable };
+        let following = match range.reading {
+            Reading::Following => Following::Yes,
+            Reading::Starting => Following::Soon,
+            _ => Following::No,
+        };
+        let mut read = ReadRange { from: range.from, until: range.until, following };
         let Some(held) = self.partitions.get_mut(&range.partition) else { return read };
         // An executor need not know the topic's identity, and the driver must not forget it.
         held.position = Position { topic_id: held.position.topic_id, ..range.until };
         read.until = held.position;
         held.reached_ms = range.reached_ms.or(held.reached_ms);
-        held.unasked &= range.reading != Reading::Following && range.until.offset == range.from;
-        if let Some(heard) = range.heard.filter(|_| readable) {
+        held.unasked &= following != Following::Yes && range.until.offset == range.from;
+        if let Some(heard) = range.heard.filter(|_| following != Following::No) {
             let age_ms = Millis::try_from(heard.age_ms).unwrap_or(Millis::MAX);
             held.ends.hear(sent_ms.saturating_sub(age_ms), heard.end);
             held.transaction = OpenTransaction::follow(held.transaction, heard.end, heard.high, now_ms);

@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 
 use super::partitions::Held;
-use super::slides::Open;
+use super::slides::{Following, Open};
 use super::{Effect, Event, State};
 use crate::ids::{Millis, Offset, Partition};
 
@@ -28,16 +28,19 @@ const APART_MS: Millis = 250;
 pub(super) struct HeardEnds {
     /// When it was heard at the earliest, by the driver's clock, and the end; ascending.
     ends: VecDeque<(Millis, Offset)>,
+    /// The newest of all, however old it is.
+    newest: Option<Offset>,
 }
 
 impl HeardEnds {
     /// Of a log whose end is known when reading begins, or begins anew.
     pub(super) fn begin(heard_ms: Millis, end: Option<Offset>) -> Self {
-        Self { ends: end.map(|end| (heard_ms, end)).into_iter().collect() }
+        Self { ends: end.map(|end| (heard_ms, end)).into_iter().collect(), newest: end }
     }
 
     /// The leader has said where the log ends.
     pub(super) fn hear(&mut self, heard_ms: Millis, end: Offset) {
+        self.newest = Some(end);
         if self.ends.back().is_none_or(|(last_ms, _)| heard_ms >= last_ms + APART_MS) {
             self.ends.push_back((heard_ms, end));
         }
@@ -50,6 +53,11 @@ impl HeardEnds {
             self.ends.pop_front();
         }
         !self.ends.is_empty()
+    }
+
+    /// Whether the log was heard to reach beyond `until`, whenever that was.
+    pub(super) fn beyond(&self, until: Offset) -> bool {
+        self.newest.is_some_and(|end| until < end)
     }
 
     /// Whether reading that has got to `until` is level at the end of the slide that begins at `begin_ms`.
@@ -114,18 +122,19 @@ impl State {
 
     /// A slide closes, with every partition where it is at its end.
     pub(super) fn judge_slide(&mut self, now_ms: Millis, slide: &Open) -> Judged {
-        let begin_ms = slide.begin_ms;
         let mut judged = Judged { whole: true, ..Judged::default() };
         for (partition, held) in self.partitions.iter_mut() {
-            // One on its way from one reader to another is in no range. That is no harm as long as its end is fresh.
-            let readable = slide.ranges.get(partition).is_none_or(|range| range.readable);
+            // What is on its way from one reader to another is in no range. While its end is fresh that is no harm.
+            let following = slide.ranges.get(partition).map_or(Following::Soon, |range| range.following);
             let held_back = held.transaction.is_some_and(|transaction| transaction.holds(now_ms));
-            let readable = readable && !held_back && held.led && held.is_undisturbed();
-            let readable = held.ends.fresh(begin_ms) && readable;
-            let level = readable && held.ends.level(held.closed.offset, begin_ms);
+            let kept = following == Following::No || held_back || !held.led || !held.is_undisturbed();
+            let fresh = held.ends.fresh(slide.begin_ms);
+            let level = !kept && held.ends.level(held.closed.offset, slide.begin_ms);
+            // A reader whose queue is full asks its leader for nothing more. That is a backlog, not a silent leader.
+            let behind = held.ends.beyond(held.closed.offset) && (fresh || following == Following::Yes);
             judged.whole &= held.was_level && level;
             held.was_level = level;
-            if !readable {
+            if kept || !(fresh || behind) {
                 judged.unread.push(partition.clone());
             } else if !level {
                 judged.behind_ms = judged.behind_ms.max(held.behind_ms(slide.end_ms));

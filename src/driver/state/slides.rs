@@ -60,8 +60,19 @@ pub(super) struct Open {
 pub(super) struct ReadRange {
     pub from: Offset,
     pub until: Position,
-    /// Whether nothing kept it from being read, as far as its reader knew.
-    pub readable: bool,
+    /// Whether it was being read, as far as its reader knew.
+    pub following: Following,
+}
+
+/// Whether a partition is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Following {
+    /// It is.
+    Yes,
+    /// It is on its way to a reader, or that has not heard of its leader yet.
+    Soon,
+    /// Something keeps it from being read.
+    No,
 }
 
 impl Slides {

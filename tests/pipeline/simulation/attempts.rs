@@ -10,7 +10,7 @@ use spindle::source::start::{self, Loss, LossPolicy, StartError, StartRule};
 use spindle::wire::message::Delta;
 
 use super::happening::Happening;
-use super::life::{Life, Stage};
+use super::life::{Life, Stage, at};
 use super::process::Mail;
 use super::world::{Phase, World};
 
@@ -87,8 +87,7 @@ impl World {
         let seed = self.life.settings.seed + 1;
         let settings = Settings { attempt, executors, seed, ..self.life.settings.clone() };
         let ahead_ms = if self.random.one_in(3) { self.some_ms(-9_000, 3_000) } else { 0 };
-        let mut life = Life::new(number, settings, self.now_ms + ahead_ms);
-        life.set_ahead(ahead_ms);
+        let mut life = Life::new(number, settings, self.now_ms, ahead_ms);
         life.application = self.life.application + u32::from(!same);
         self.record(&("attempt", number, life.application, attempt, ahead_ms));
         let before = std::mem::replace(&mut self.life, life);
@@ -139,6 +138,9 @@ impl World {
                 self.record(&("resolved", &losses));
                 self.life.oracle.started(&starts, &losses, self.now_ms, &self.logs);
                 let resumed = self.take_resumed();
+                if let Some(end_ms) = resumed.as_ref().and_then(|resumed| resumed.end_ms) {
+                    self.go_on_from(end_ms);
+                }
                 let delay_ms = self.some_ms(0, 200);
                 let asked_ms = self.drivers_ms();
                 self.after(delay_ms, Happening::Driver(Input::Started { starts, asked_ms, resumed }));
@@ -194,6 +196,14 @@ impl World {
             }));
         }
         Ok((starts, losses))
+    }
+
+    /// As the driver's loop does when the last durable end is ahead of its clock.
+    fn go_on_from(&mut self, end_ms: Millis) {
+        if let Some(by_ms) = self.life.pace.go_on_from(end_ms, at(self.now_ms)) {
+            self.record(&("labels go on ahead", by_ms));
+            self.drive(Input::ClockStepped { by_ms });
+        }
     }
 
     /// An end is shown once per attempt, later ones by later attempts; with `wait` by one attempt only.

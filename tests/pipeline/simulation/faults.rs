@@ -22,7 +22,7 @@ impl World {
         let keeps = self.life.settings.checkpoint.is_some();
         let kind = match self.random.below(3) {
             0 if keeps => self.random.between(21, 26) as usize,
-            1 if self.random.one_in(4) => 27,
+            1 if self.random.one_in(4) => 27 + self.random.below(2),
             _ => self.random.below(21),
         };
         self.record(&("fault", kind));
@@ -59,6 +59,7 @@ impl World {
             20 => self.stop_early(),
             21 | 22 => self.lose_store(),
             27 => self.hold_back(),
+            28 => self.life.wall_ahead_ms += self.some_ms(-9_000, 9_000),
             how => self.harm_driver(how - 23),
         }
         let delay_ms = self.some_ms(300, 5_000);

@@ -155,7 +155,6 @@ impl World {
         let before = before.expect("only an attempt that had begun left something");
         self.life.oracle = before.oracle.resumed(&mut recovered, &self.logs);
         self.life.oracle.ledger.rules = self.life.settings.checkpoint;
-        self.life.oracle.ahead_ms = self.life.ahead_ms;
         self.resumed += usize::from(recovered.end_ms.is_some());
         self.life.recovered = Some(Box::new(recovered));
     }

@@ -1,8 +1,10 @@
 //! One driver attempt: the production state with its clock and inbox, its part of the checkpoint, its books.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use spindle::checkpoint::Recovered;
+use spindle::driver::pace::Pace;
 use spindle::driver::state::{Settings, State};
 use spindle::ids::{CutNumber, Millis, Offset, Partition, Session};
 
@@ -36,8 +38,11 @@ pub(crate) struct Life {
     pub(crate) driver: State,
     pub(crate) oracle: Oracle,
     pub(crate) stage: Stage,
-    /// How far its clock is ahead of the world's.
-    pub(crate) ahead_ms: Millis,
+    /// Its clock, anchored to a wall clock that is this far ahead of the world's.
+    pub(crate) pace: Pace,
+    pub(crate) wall_ahead_ms: Millis,
+    /// When it looked at the wall clock.
+    pub(crate) corrected_ms: Millis,
     pub(crate) stalled: bool,
     /// As well stalled, with everything that is in its process.
     pub(crate) paused: bool,
@@ -70,23 +75,27 @@ pub(crate) struct SentCut {
 }
 
 impl Life {
-    pub(crate) fn new(number: usize, settings: Settings, drivers_ms: Millis) -> Self {
+    /// An attempt that begins now, on a host whose wall clock is so far ahead.
+    pub(crate) fn new(number: usize, settings: Settings, now_ms: Millis, wall_ahead_ms: Millis) -> Self {
+        let pace = Pace::start(settings.slide_ms, at(now_ms + wall_ahead_ms), at(now_ms));
         let mut oracle = Oracle::new(settings.slide_ms, settings.length_ms, settings.top);
         oracle.ledger.rules = settings.checkpoint;
         Self {
             number,
             application: 1,
-            driver: State::new(settings.clone(), drivers_ms),
+            driver: State::new(settings.clone(), pace.now_ms(at(now_ms))),
             oracle,
             stage: if settings.checkpoint.is_some() { Stage::Opening } else { Stage::Running },
-            ahead_ms: 0,
+            pace,
+            wall_ahead_ms,
+            corrected_ms: now_ms,
             stalled: false,
             paused: false,
             stalls_ms: 0,
             dies_after: None,
             inbox: VecDeque::new(),
             wakes: 0,
-            began_ms: drivers_ms,
+            began_ms: now_ms,
             revision: 0,
             held_since: BTreeMap::new(),
             live: BTreeSet::new(),
@@ -99,13 +108,12 @@ impl Life {
         }
     }
 
-    /// Its clock is so far ahead of the world's.
-    pub(super) fn set_ahead(&mut self, ahead_ms: Millis) {
-        (self.ahead_ms, self.oracle.ahead_ms) = (ahead_ms, ahead_ms);
-        self.began_ms -= ahead_ms;
-    }
-
     pub(crate) fn is_over(&self) -> bool {
         self.stage == Stage::Over
     }
+}
+
+/// A reading of a clock.
+pub(crate) fn at(ms: Millis) -> Duration {
+    Duration::from_millis(ms.unsigned_abs())
 }

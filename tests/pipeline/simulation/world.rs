@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Write as _;
 
+use spindle::driver::pace::ClockChange;
 use spindle::driver::state::{CommitAnswer, Effect, Input, Outcome, Settings, Start};
 use spindle::ids::{Generation, Millis, Partition, Position, Session, Slot};
 use spindle::random::Random;
@@ -12,7 +13,7 @@ use spindle::wire::message::ToExecutor;
 
 use super::disk::Disk;
 use super::happening::Happening;
-use super::life::{Life, SentCut};
+use super::life::{Life, SentCut, at};
 use super::logs::Logs;
 use super::process::Process;
 
@@ -97,7 +98,7 @@ impl World {
             slow,
             loud: false,
             outcome: None,
-            life: Life::new(0, settings, BEGIN_MS),
+            life: Life::new(0, settings, BEGIN_MS, 0),
             others: BTreeMap::new(),
             disk: Disk::default(),
             deaths_left,
@@ -234,7 +235,25 @@ impl World {
 
     /// What the driver's clock shows.
     pub(crate) fn drivers_ms(&self) -> Millis {
-        self.now_ms + self.life.ahead_ms
+        self.life.pace.now_ms(at(self.now_ms))
+    }
+
+    /// The time that the driver names windows by.
+    pub(crate) fn label_ms(&self) -> Millis {
+        self.life.pace.label_ms(at(self.now_ms))
+    }
+
+    /// As the driver's loop does, once per slide.
+    fn look_at_the_clock(&mut self) {
+        let now = at(self.now_ms);
+        if self.now_ms >= self.life.corrected_ms + self.life.settings.slide_ms {
+            let correction = self.life.pace.correct(at(self.now_ms + self.life.wall_ahead_ms), now);
+            self.life.corrected_ms = self.now_ms;
+            if let Some(ClockChange::Forward { by_ms }) = correction.change {
+                self.give(Input::ClockStepped { by_ms });
+            }
+        }
+        self.life.oracle.ahead_ms = self.label_ms() - self.now_ms;
     }
 
     pub(crate) fn drive(&mut self, input: Input) {
@@ -250,8 +269,8 @@ impl World {
             Input::Kept { until_ms } => self.life.oracle.kept(*until_ms),
             _ => {}
         }
-        let effects = self.life.driver.step(self.drivers_ms(), input);
-        self.perform_all(effects);
+        self.look_at_the_clock();
+        self.give(input);
         // Production does so after every step; without a checkpoint it must make no difference.
         if !self.life.is_over() && (self.life.settings.checkpoint.is_some() || self.random.one_in(3)) {
             let effects = self.life.driver.settle();
@@ -262,8 +281,14 @@ impl World {
         }
         self.life.wakes += 1;
         let late_ms = if self.random.one_in(8) { self.some_ms(0, 5) } else { 0 };
-        let wake_ms = self.life.driver.wake_ms().max(self.drivers_ms()) - self.life.ahead_ms + late_ms;
-        self.at(wake_ms, Happening::Wake(self.life.wakes));
+        let wait = self.life.pace.until(self.life.driver.wake_ms(), at(self.now_ms));
+        let wait_ms = wait.as_nanos().div_ceil(1_000_000) as Millis + late_ms;
+        self.after(wait_ms, Happening::Wake(self.life.wakes));
+    }
+
+    fn give(&mut self, input: Input) {
+        let effects = self.life.driver.step(self.drivers_ms(), input);
+        self.perform_all(effects);
     }
 
     /// Does what the driver wants done, up to the point where it dies.
@@ -326,7 +351,7 @@ impl World {
             Effect::Print(window) => {
                 self.shows(window.end_ms, window.attempt);
                 self.says_what_is_held(&window);
-                let late_ms = self.drivers_ms() - window.end_ms;
+                let late_ms = self.label_ms() - window.end_ms;
                 let on_time = late_ms <= self.life.settings.slide_ms.min(SLACK_MS);
                 self.life.good = if on_time && window.complete { self.life.good + 1 } else { 0 };
             }
