@@ -22,7 +22,7 @@ pub(crate) mod faults;
 
 pub use address::{Address, AddressError};
 pub use backend::{Entry, Hold};
-pub use error::{Kind, StoreError};
+pub use error::{Kind, StoreError, panicked};
 pub use log::LogWriter;
 
 use std::path::PathBuf;
@@ -164,6 +164,23 @@ impl Store {
     /// Where the store's own work runs; never on the caller's thread.
     pub fn handle(&self) -> Handle {
         self.inner.io.handle()
+    }
+
+    /// Runs a worker on the store's threads. If it panics, `died` gets the reason: whoever waits for the worker's next
+    /// word would wait for ever.
+    pub(crate) fn work(
+        &self,
+        worker: impl Future<Output = ()> + Send + 'static,
+        died: impl FnOnce(String) + Send + 'static,
+    ) {
+        let worker = self.handle().spawn(worker);
+        self.handle().spawn(async move {
+            if let Err(error) = worker.await
+                && let Some(reason) = panicked(error)
+            {
+                died(reason);
+            }
+        });
     }
 
     /// Makes the root with all its parents.

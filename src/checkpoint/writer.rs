@@ -92,6 +92,8 @@ pub enum Event {
     GivenUp(StoreError),
     /// Everything offered is durable and the log is closed.
     Closed,
+    /// A fault of the writer's own ended it: what the panic said.
+    Died(String),
 }
 
 /// What the writer tells, in order; ends with the writer.
@@ -114,9 +116,12 @@ impl Opened {
         let (events, told) = mpsc::unbounded_channel();
         let (orders, taken) = mpsc::unbounded_channel();
         let last = self.last;
-        let handle = self.store.handle();
+        let (store, fault) = (self.store.clone(), events.clone());
         let task = Task::new(self, taken, events);
-        handle.spawn(task.run());
+        store.work(task.run(), move |reason| {
+            // A driver that is gone need not be told.
+            let _ = fault.send(Event::Died(reason));
+        });
         let mut writer = Writer { orders, last };
         writer.base(first);
         (writer, told)
@@ -146,6 +151,11 @@ impl Writer {
     /// Keeps everything from which the slides after `end_ms` can be read again.
     pub fn keep_since(&self, end_ms: Millis) {
         let _ = self.orders.send(Order::KeepSince(end_ms));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn panic(&self, reason: &'static str) {
+        let _ = self.orders.send(Order::Panic(reason));
     }
 
     /// Closes the log once everything offered is durable; [`Event::Closed`] says when.

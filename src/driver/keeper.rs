@@ -17,7 +17,7 @@ use crate::config::Job;
 use crate::config::key::KeyRule;
 use crate::config::window::TimeMode;
 use crate::ids::Millis;
-use crate::store::Store;
+use crate::store::{Store, panicked};
 
 /// First wait before a checkpoint that could not be opened is tried again; it doubles.
 const BACK_OFF: Duration = Duration::from_millis(500);
@@ -58,6 +58,8 @@ pub(super) enum KeeperEvent {
     Opened(Box<Opened>),
     /// It is not.
     Refused(OpenError),
+    /// It stayed away for too long, or what keeps it has ended by a fault: why the job fails.
+    Failed(String),
     /// Something became durable, or did not.
     Written(checkpoint::Event),
 }
@@ -107,16 +109,24 @@ impl Keeper {
         self.stage = Stage::Opened(opened);
     }
 
-    /// Waits for what happens next, for ever if nothing can.
+    /// Waits for what happens next, for ever if nothing can. A worker that is over without its last word has failed.
     pub(super) async fn next(&mut self) -> KeeperEvent {
-        let next = match &mut self.stage {
-            Stage::Idle | Stage::Opened(_) => None,
-            Stage::Opening(_, events) => events.recv().await,
-            Stage::Writing(_, events) => events.recv().await.map(KeeperEvent::Written),
-        };
-        match next {
-            Some(event) => event,
-            None => std::future::pending().await,
+        match &mut self.stage {
+            Stage::Idle | Stage::Opened(_) => std::future::pending().await,
+            Stage::Opening(task, events) => match events.recv().await {
+                Some(event) => event,
+                None => {
+                    let reason = task.await.err().and_then(panicked);
+                    KeeperEvent::Failed(ended("the task that opens the checkpoint", reason))
+                }
+            },
+            Stage::Writing(_, events) => match events.recv().await {
+                Some(checkpoint::Event::Died(reason)) => {
+                    KeeperEvent::Failed(ended("the checkpoint's writer", Some(reason)))
+                }
+                Some(event) => KeeperEvent::Written(event),
+                None => KeeperEvent::Failed(ended("the checkpoint's writer", None)),
+            },
         }
     }
 
@@ -182,6 +192,10 @@ async fn open(setup: CheckpointSetup, opening: Opening, told: mpsc::UnboundedSen
             Err(error) if error.is_passing() && clock.monotonic() < setup.give_up => {
                 KeeperEvent::Waiting(error)
             }
+            Err(error) if error.is_passing() => KeeperEvent::Failed(format!(
+                "the checkpoint could not be opened for checkpoint.give_up ({}s): {error}",
+                setup.give_up.as_secs()
+            )),
             Err(error) => KeeperEvent::Refused(error),
         };
         let again = matches!(event, KeeperEvent::Waiting(_));
@@ -191,6 +205,12 @@ async fn open(setup: CheckpointSetup, opening: Opening, told: mpsc::UnboundedSen
         time::sleep(wait).await;
         wait = (wait * 2).min(BACK_OFF_MAX);
     }
+}
+
+/// In words, how a worker of the driver ended that should not have.
+pub(super) fn ended(who: &str, reason: Option<String>) -> String {
+    let reason = reason.unwrap_or_else(|| "without a word".to_owned());
+    format!("{who} has ended by a fault of its own: {reason}")
 }
 
 /// What is counted, as the brokers name it.
@@ -218,3 +238,6 @@ fn fingerprint(job: &Job, stream: Stream) -> Fingerprint {
         time: time.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

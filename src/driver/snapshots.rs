@@ -63,16 +63,15 @@ impl Snapshots {
         }
     }
 
-    /// Waits for what happens next, for ever if nothing can.
+    /// Waits for what happens next, for ever if nothing can. A writer that is over without its last word has failed.
     pub(super) async fn next(&mut self) -> Event {
-        let next = match &mut self.writing {
-            Some((_, events)) => events.recv().await,
-            None => None,
-        };
-        match next {
-            Some(event) => event,
-            None => std::future::pending().await,
+        let Some((_, events)) = &mut self.writing else { return std::future::pending().await };
+        let event = events.recv().await.unwrap_or_else(|| Event::Died("without a word".to_owned()));
+        if matches!(event, Event::Fenced | Event::Refused { .. }) {
+            // Its last word: nothing is written any more, and the job goes on.
+            self.writing = None;
         }
+        event
     }
 
     /// Has the last file written, within a time; what is not visible by then is made by the next attempt.
@@ -85,3 +84,6 @@ impl Snapshots {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,6 +65,8 @@ pub enum Event {
     },
     /// Everything durable is visible, and no more comes.
     Closed,
+    /// A fault of the writer's own ended it: what the panic said.
+    Died(String),
 }
 
 /// What the writer tells, in order; ends with the writer.
@@ -116,8 +118,12 @@ pub fn start(setup: Setup) -> (Writer, Events) {
     // Bounded by `Setup::queue_bytes`: each slide in it is counted in `waiting`.
     let (orders, taken) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let (handle, queue_bytes) = (setup.store.handle(), setup.queue_bytes);
-    handle.spawn(Task::new(setup, taken, events, Arc::clone(&waiting)).run());
+    let (store, queue_bytes, fault) = (setup.store.clone(), setup.queue_bytes, events.clone());
+    let task = Task::new(setup, taken, events, Arc::clone(&waiting));
+    store.work(task.run(), move |reason| {
+        // A driver that is gone need not be told.
+        let _ = fault.send(Event::Died(reason));
+    });
     (Writer { orders, closed: VecDeque::new(), gap_ms: None, waiting, queue_bytes, dropped: 0 }, told)
 }
 

@@ -81,9 +81,9 @@ impl Failure {
 
     /// Of a task that did not come to its end.
     pub(super) fn of_task(error: JoinError) -> Self {
-        match error.try_into_panic() {
-            Ok(panic) => Self::invalid(format!("a fault in the store's client: {}", said(&*panic))),
-            Err(_) => Self::unavailable("the store is shut down"),
+        match panicked(error) {
+            Some(said) => Self::invalid(format!("a fault in the store's client: {said}")),
+            None => Self::unavailable("the store is shut down"),
         }
     }
 
@@ -102,6 +102,11 @@ impl Failure {
     pub(super) fn of(self, action: &'static str, name: String) -> StoreError {
         StoreError { kind: self.kind, action, name, reason: self.reason }
     }
+}
+
+/// What the panic said that ended a task; `None` if the task was only cancelled.
+pub fn panicked(error: JoinError) -> Option<String> {
+    error.try_into_panic().ok().map(|panic| said(&*panic).to_owned())
 }
 
 /// What a panic said, as `std::panic::PanicHookInfo::payload` has it.

@@ -172,7 +172,9 @@ impl Driver {
                 Some(Event::Based { .. }) => self.based += 1,
                 Some(Event::BaseWanted) => self.base(),
                 Some(Event::Behind { .. } | Event::BaseFailed(_)) => {}
-                Some(Event::Fenced(_) | Event::GivenUp(_) | Event::Closed) | None => return false,
+                Some(Event::Fenced(_) | Event::GivenUp(_) | Event::Closed | Event::Died(_)) | None => {
+                    return false;
+                }
             }
         }
         true

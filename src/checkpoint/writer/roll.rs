@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::Event;
 use super::task::{End, Order, Task};
@@ -32,6 +32,16 @@ pub(super) struct Written {
     pub(super) kept: Result<u64, StoreError>,
     pub(super) number: u64,
     pub(super) ends: Ends,
+}
+
+/// What became of the task that writes a base; `None` if the store is shutting down. Its fault is the writer's: bases
+/// would fail in silence, and logs grow.
+pub(super) fn joined(outcome: Result<Written, JoinError>) -> Option<Written> {
+    match outcome {
+        Ok(written) => Some(written),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => None,
+    }
 }
 
 impl Task {
@@ -85,7 +95,7 @@ impl Task {
         if self.roll.under_way.as_ref().is_some_and(JoinHandle::is_finished)
             && let Some(task) = self.roll.under_way.take()
         {
-            let written = task.await.ok();
+            let written = joined(task.await);
             self.based(written);
         }
     }

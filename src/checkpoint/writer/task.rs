@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::caution::Caution;
-use super::roll::Roll;
+use super::roll::{Roll, joined};
 use super::{Event, Limits, State};
 use crate::checkpoint::frame::Identity;
 use crate::checkpoint::layout::{OWNER, attempt_dir, log_name};
@@ -31,6 +31,9 @@ pub(super) enum Order {
     Base(u64, Box<State>),
     KeepSince(Millis),
     Close,
+    /// A fault of its own, for tests.
+    #[cfg(test)]
+    Panic(&'static str),
 }
 
 /// Why the writer ends before it is told to.
@@ -143,6 +146,8 @@ impl Task {
                 self.close().await;
                 return Ok(false);
             }
+            #[cfg(test)]
+            Some(Order::Panic(reason)) => panic!("{reason}"),
         }
         Ok(true)
     }
@@ -151,7 +156,7 @@ impl Task {
         let under_way = self.roll.under_way.as_mut();
         let based = async {
             match under_way {
-                Some(task) => task.await.ok(),
+                Some(task) => joined(task.await),
                 None => std::future::pending().await,
             }
         };
@@ -248,7 +253,7 @@ impl Task {
 
     async fn close(&mut self) {
         if let Some(task) = self.roll.under_way.take() {
-            let written = task.await.ok();
+            let written = joined(task.await);
             self.based(written);
         }
         if let Some(open) = self.open.take()

@@ -101,7 +101,7 @@ impl Observer {
             Event::BaseFailed(error) => {
                 tracing::warn!(%error, "a base was not written or old files were not deleted; the log goes on");
             }
-            Event::BaseWanted | Event::Closed | Event::Fenced(_) | Event::GivenUp(_) => {}
+            Event::BaseWanted | Event::Closed | Event::Fenced(_) | Event::GivenUp(_) | Event::Died(_) => {}
         }
         seen.metrics.bytes(seen.bytes);
     }

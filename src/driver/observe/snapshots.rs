@@ -54,7 +54,7 @@ impl Observer {
                 tracing::error!("{trouble}");
                 seen.trouble = Some(trouble);
             }
-            Event::Closed => {}
+            Event::Closed | Event::Died(_) => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Driver, Happening};
 use crate::checkpoint::{self, OpenError, Opened, Recovered};
 use crate::driver::broker::{Answer, Looked};
-use crate::driver::keeper::KeeperEvent;
+use crate::driver::keeper::{self, KeeperEvent};
 use crate::driver::links::LinkEvent;
 use crate::driver::setup::{Command, Ended, Note};
 use crate::driver::state::{CommitAnswer, Event, Input, Outcome, Resumed};
@@ -27,10 +27,7 @@ impl Driver {
             Happening::Link(event) => self.link(event),
             Happening::Answer(answer) => self.answer(answer)?,
             Happening::Kept(event) => self.kept(event),
-            Happening::Snapshot(event) => {
-                self.snapshot(&event);
-                None
-            }
+            Happening::Snapshot(event) => self.snapshot(event),
             Happening::Launch(event) => self.launch(event),
             Happening::Command(Command::Abort) => Some(Ended::Aborted),
             Happening::Command(Command::Stop { within }) => self.stop(within),
@@ -136,6 +133,7 @@ impl Driver {
                 Some(Ended::Fenced(error.to_string()))
             }
             KeeperEvent::Refused(error) => Some(Ended::Finished(Outcome::Failed(error.to_string()))),
+            KeeperEvent::Failed(reason) => Some(Ended::Finished(Outcome::Failed(reason))),
             KeeperEvent::Written(event) => self.written(event),
         }
     }
@@ -167,13 +165,18 @@ impl Driver {
         self.step(Input::ClockStepped { by_ms })
     }
 
-    fn snapshot(&mut self, event: &snapshot::Event) {
-        self.observer.snapshot(event);
+    fn snapshot(&mut self, event: snapshot::Event) -> Option<Ended> {
+        self.observer.snapshot(&event);
         match event {
-            snapshot::Event::Visible { through_ms } => self.keeper.keep_since(*through_ms),
+            snapshot::Event::Visible { through_ms } => self.keeper.keep_since(through_ms),
             snapshot::Event::Fenced | snapshot::Event::Refused { .. } => self.keeper.keep_since(Millis::MAX),
+            snapshot::Event::Died(reason) => {
+                let reason = keeper::ended("the snapshots' writer", Some(reason));
+                return Some(Ended::Finished(Outcome::Failed(reason)));
+            }
             snapshot::Event::Behind { .. } | snapshot::Event::Lost(_) | snapshot::Event::Closed => {}
         }
+        None
     }
 
     fn written(&mut self, event: checkpoint::Event) -> Option<Ended> {
@@ -197,7 +200,8 @@ impl Driver {
             }
             checkpoint::Event::Behind { .. }
             | checkpoint::Event::BaseFailed(_)
-            | checkpoint::Event::Closed => None,
+            | checkpoint::Event::Closed
+            | checkpoint::Event::Died(_) => None,
         }
     }
 

@@ -1,0 +1,107 @@
+//! Waiting for a checkpoint has an end, and no worker of it ends in silence.
+
+use super::*;
+use crate::checkpoint::samples;
+use crate::store::faults::{Fault, Faults, Leases};
+use crate::store::tests::{ONCE, scratch};
+use crate::store::{Patience, Store};
+
+fn setup(store: Store, give_up: Duration) -> CheckpointSetup {
+    let mut owner = samples::owner("app", 1);
+    owner.process = Some("this".to_owned());
+    CheckpointSetup {
+        store,
+        owner,
+        force: Force::No,
+        fresh: false,
+        required: false,
+        wait: false,
+        give_up,
+        has_ended: Arc::new(|_| None),
+        snapshots: None,
+    }
+}
+
+/// Opens it as the driver does, with these calls of its store failing.
+async fn events(faults: impl IntoIterator<Item = u64>, give_up: Duration) -> Vec<KeeperEvent> {
+    let directory = scratch();
+    let leases = Arc::new(Leases::default());
+    let faults = Faults::at(faults.into_iter().map(|at| (at, Fault::FailBefore))).like_hdfs(&leases);
+    let patience = Patience { back_off: Duration::ZERO, ..ONCE };
+    let setup = setup(Store::for_test_with(directory.path(), Arc::new(faults), patience), give_up);
+    let opening = Opening { owner: setup.owner.clone(), ..samples::opening(1) };
+    let (told, mut events) = mpsc::unbounded_channel();
+    let opened = tokio::spawn(open(setup, opening, told));
+    let mut seen = Vec::new();
+    while let Some(event) = events.recv().await {
+        seen.push(event);
+    }
+    opened.await.unwrap();
+    seen
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_stays_away_fails_the_job_after_give_up_with_the_reason() {
+    let seen = events(1..10_000, BACK_OFF + BACK_OFF / 2).await;
+    let (last, before) = seen.split_last().unwrap();
+    assert!(!before.is_empty(), "it is said that it waits");
+    assert!(before.iter().all(|event| matches!(event, KeeperEvent::Waiting(_))), "{before:?}");
+    let KeeperEvent::Failed(reason) = last else { panic!("{last:?}") };
+    assert!(reason.contains("could not be opened for checkpoint.give_up"), "{reason}");
+    assert!(reason.contains("a fault on purpose"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_is_away_for_one_try_behind_the_claim_is_opened_by_the_next() {
+    // An empty one is claimed by the sixth call or so; of the later ones, each is tried.
+    for at in 6..12 {
+        let seen = events([at], Duration::from_secs(60)).await;
+        let [KeeperEvent::Waiting(_), KeeperEvent::Opened(_)] = &seen[..] else { panic!("{at}: {seen:?}") };
+    }
+}
+
+async fn failure(stage: Stage) -> String {
+    let mut keeper = Keeper { setup: None, stage };
+    match keeper.next().await {
+        KeeperEvent::Failed(reason) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_opening_task_that_panics_is_a_failure_with_its_reason() {
+    let (told, events) = mpsc::unbounded_channel();
+    let task = tokio::spawn(async move {
+        let _told = told;
+        panic!("boom {}", 1)
+    });
+    let reason = failure(Stage::Opening(task, events)).await;
+    assert!(reason.contains("opens the checkpoint") && reason.contains("boom 1"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_writer_that_panics_is_a_failure_with_its_reason() {
+    let directory = scratch();
+    let store = Store::for_test(directory.path(), Arc::default());
+    let opened = checkpoint::open(store, samples::opening(1), Arc::new(|_: &Owner| None)).await.unwrap();
+    let ring = crate::count::Ring::with_seed(1).image();
+    let first = checkpoint::State { end_ms: None, attempt: 1, whole: 0, positions: Vec::new(), ring };
+    let (writer, mut events) = opened.start(Box::new(first));
+    assert!(matches!(events.recv().await, Some(checkpoint::Event::Based { .. })));
+    writer.panic("boom 2");
+    let reason = failure(Stage::Writing(writer, events)).await;
+    assert!(reason.contains("the checkpoint's writer") && reason.contains("boom 2"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_writer_that_is_gone_is_a_failure() {
+    let directory = scratch();
+    let store = Store::for_test(directory.path(), Arc::default());
+    let opened = checkpoint::open(store, samples::opening(1), Arc::new(|_: &Owner| None)).await.unwrap();
+    let ring = crate::count::Ring::with_seed(1).image();
+    let first = checkpoint::State { end_ms: None, attempt: 1, whole: 0, positions: Vec::new(), ring };
+    let (writer, _) = opened.start(Box::new(first));
+    let (_, events) = mpsc::unbounded_channel();
+    let reason = failure(Stage::Writing(writer, events)).await;
+    assert!(reason.contains("the checkpoint's writer has ended"), "{reason}");
+}
