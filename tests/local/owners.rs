@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::job::{Job, Running};
 use crate::mock::Mock;
+use crate::produce::Writer;
 
 /// By promise, how long a driver that lost its checkpoint goes on.
 const FENCED: Duration = Duration::from_secs(2);
@@ -183,6 +184,32 @@ fn rows(dir: &Path) -> Vec<(i64, u64)> {
 fn walk(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+/// What was counted of the old topic stays in the window; the new one is read from where `start` says.
+#[test]
+fn a_job_whose_topics_are_all_replaced_goes_on_with_its_window() {
+    let (mut mock, place) = (Mock::new(1, 1), TempDir::new().unwrap());
+    let (first, before) = owner(&mut mock, &place);
+    first.finish();
+    mock.cluster.create_topic("other", 1, 1).unwrap();
+    let mut other = Writer::new(&mock.cluster.bootstrap_servers(), "other");
+    other.numbered(0, 7);
+    let there = other.flush();
+    let replaced = |start: &str| {
+        job(&mock, &place).set("source.topics", "[\"other\"]").set("source.start", start).start()
+    };
+    let mut second = replaced("earliest");
+    until_durable(&mut second, before + there);
+    assert_eq!(second.seen.logs("recovered the window"), 1, "{}", second.seen);
+    assert!(second.seen.windows[0].total >= before, "the old topic's records stay: {}", second.seen);
+    second.finish();
+    // Now it has a position, which is where its reading goes on.
+    other.numbered(0, 3);
+    let more = other.flush();
+    let mut third = replaced("latest");
+    third.until_total(before + more);
+    third.finish().assert_whole();
 }
 
 #[test]
