@@ -182,7 +182,7 @@ pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result
     let fresh = opening.fresh && !has_begun(&store, &opening.owner).await?;
     if !fresh {
         // Before a driver that may be at work is fenced for nothing.
-        check_fingerprint(&store, &opening.fingerprint).await?;
+        check_fingerprint(&store, &opening, &has_ended).await?;
     }
     let slide_ms = opening.fingerprint.slide_ms;
     let claim = claim::claim(&store, &opening.owner, slide_ms, opening.force, has_ended).await?;
@@ -215,7 +215,9 @@ async fn has_begun(store: &Store, ours: &Owner) -> Result<bool, StoreError> {
     Ok(false)
 }
 
-async fn check_fingerprint(store: &Store, ours: &Fingerprint) -> Result<(), OpenError> {
+/// Compares with the newest base. A topic may have been recreated and read on since that was written, which only the
+/// logs say: unless somebody may still write those, it is left to what is recovered.
+async fn check_fingerprint(store: &Store, opening: &Opening, has_ended: &HasEnded) -> Result<(), OpenError> {
     let attempts = survey(store).await?;
     let newest =
         attempts.iter().rev().find_map(|attempt| attempt.bases.last().map(|base| (attempt, base.number)));
@@ -224,11 +226,17 @@ async fn check_fingerprint(store: &Store, ours: &Fingerprint) -> Result<(), Open
     // It may be renamed or deleted meanwhile; what counts is what is read once the checkpoint is ours.
     let Ok(bytes) = store.read_so_far(&path, BASE_HEAD_BYTES_MAX).await else { return Ok(()) };
     let identity = Identity { epoch: attempt.epoch, number };
-    match head::read::<BaseHead>(&mut frame::Frames::new(&bytes, identity), identity) {
-        Ok(head) => matches(store, &head.fingerprint, ours),
-        Err(error @ Unreadable::Newer(_)) => Err(OpenError::Unreadable { path, error }),
-        Err(Unreadable::Damaged(_)) => Ok(()),
+    let theirs = match head::read::<BaseHead>(&mut frame::Frames::new(&bytes, identity), identity) {
+        Ok(head) => head.fingerprint,
+        Err(error @ Unreadable::Newer(_)) => return Err(OpenError::Unreadable { path, error }),
+        Err(Unreadable::Damaged(_)) => return Ok(()),
+    };
+    let ours = &opening.fingerprint;
+    matches(store, &Fingerprint { topics: Vec::new(), ..theirs.clone() }, ours)?;
+    if theirs.differs(ours).is_some() && claim::is_over(store, &opening.owner, has_ended).await? {
+        return Ok(());
     }
+    matches(store, &theirs, ours)
 }
 
 fn matches(store: &Store, theirs: &Fingerprint, ours: &Fingerprint) -> Result<(), OpenError> {

@@ -65,6 +65,16 @@ impl Sight {
         (is_ours && is_empty && !owned.fenced).then_some(owned.epoch)
     }
 
+    /// Whether the owner has ended; `None` if nobody can tell, or if there is no other one.
+    async fn ended(&self, ours: &Owner, has_ended: &HasEnded) -> Option<bool> {
+        let owner = self.owner.as_ref().filter(|owner| !owner.is_same_process(ours))?;
+        if let Some(held) = self.held {
+            return Some(!held);
+        }
+        let (has_ended, owner) = (Arc::clone(has_ended), owner.clone());
+        tokio::task::spawn_blocking(move || has_ended(&owner)).await.ok().flatten()
+    }
+
     fn highest(&self) -> u64 {
         self.attempts.iter().map(|attempt| attempt.epoch).max().unwrap_or(0)
     }
@@ -77,6 +87,13 @@ impl Sight {
         };
         self.attempts.iter().flat_map(of).collect()
     }
+}
+
+/// Whether nobody is fenced who may be at work when `ours` takes the checkpoint.
+pub(super) async fn is_over(store: &Store, ours: &Owner, has_ended: &HasEnded) -> Result<bool, StoreError> {
+    let sight = Sight::look(store).await?;
+    let Some(owner) = &sight.owner else { return Ok(true) };
+    Ok(owner.app == ours.app || sight.ended(ours, has_ended).await == Some(true))
 }
 
 /// Who owns an attempt's directory; `None` if its file is not there any more.
@@ -150,15 +167,7 @@ async fn permitted(
     let first = Sight::look(store).await?;
     let mut now = first.clone();
     loop {
-        let ended = match (&now.owner, now.held) {
-            (Some(owner), _) if owner.is_same_process(ours) => None,
-            (Some(_), Some(held)) => Some(!held),
-            (Some(owner), None) => {
-                let (has_ended, owner) = (Arc::clone(has_ended), owner.clone());
-                tokio::task::spawn_blocking(move || has_ended(&owner)).await.ok().flatten()
-            }
-            (None, _) => None,
-        };
+        let ended = now.ended(ours, has_ended).await;
         let watched_ms = Millis::try_from(clock.monotonic().as_millis()).unwrap_or(Millis::MAX);
         let grew = now.files() != first.files() || now.owner != first.owner;
         match judge(now.owner.as_ref(), ours, force, Facts { ended, watched_ms, grew, slide_ms }) {

@@ -6,6 +6,7 @@ mod owners;
 mod openings;
 mod damage;
 mod keeping;
+mod recreated;
 mod history;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod measure;

@@ -142,8 +142,8 @@ impl Writer {
         self.last
     }
 
-    /// Has a base written of the state after the last queued slide. One that comes while another is being written is
-    /// dropped.
+    /// Has a base written of the state after the last queued slide. If another is being written, that one is finished
+    /// first; then [`Event::BaseWanted`] asks for the state as it is by then.
     pub fn base(&mut self, state: Box<State>) {
         let _ = self.orders.send(Order::Base(self.last, state));
     }

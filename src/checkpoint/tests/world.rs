@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub(super) use super::super::samples::{LENGTH_MS, SLIDE_MS, opening, owner};
 use super::super::*;
 use crate::count::{KeyTable, Pairs, Ring};
-use crate::ids::{Partition, Position};
+use crate::ids::{Partition, Position, TopicId};
 use crate::random::Random;
 use crate::store::faults::Faults;
 pub(super) use crate::store::tests::scratch;
@@ -44,6 +44,8 @@ pub(super) struct Driver {
     pub last: u64,
     pub based: u64,
     pub length_ms: Millis,
+    /// Identity of the topic that is counted.
+    pub topic: Option<TopicId>,
     offset: i64,
     random: Random,
 }
@@ -100,6 +102,7 @@ impl Driver {
             last: slide,
             based: 0,
             length_ms: LENGTH_MS,
+            topic: None,
             offset,
             random,
         }
@@ -143,11 +146,15 @@ impl Driver {
             attempt: 1,
             expired_ms: end_ms - self.length_ms,
             marks: Marks { whole: number, ..Marks::default() },
-            ranges: vec![(partition(), from, Position::at(self.offset))],
+            ranges: vec![(partition(), from, self.position())],
             counts: vec![(end_ms, exported.bucket)],
             keys: exported.keys,
         };
         (counts, slide)
+    }
+
+    fn position(&self) -> Position {
+        Position { topic_id: self.topic, ..Position::at(self.offset) }
     }
 
     pub(super) fn base(&mut self) {
@@ -155,7 +162,7 @@ impl Driver {
             end_ms: self.oracle.slides.last().map(|(end_ms, ..)| *end_ms),
             attempt: 1,
             whole: self.last,
-            positions: vec![(partition(), Position::at(self.offset))],
+            positions: vec![(partition(), self.position())],
             ring: self.ring.image(),
         };
         self.writer.base(Box::new(state));

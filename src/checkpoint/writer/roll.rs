@@ -21,6 +21,8 @@ pub(super) struct Roll {
     pub(super) bytes: u64,
     pub(super) slides: u64,
     pub(super) wanted: bool,
+    /// A base came while one was under way: another is wanted as soon as that one is written.
+    pub(super) again: bool,
     pub(super) not_before: Duration,
     pub(super) under_way: Option<JoinHandle<Written>>,
     pub(super) ends: Ends,
@@ -50,7 +52,8 @@ impl Task {
         self.look_for_base().await;
         let Some(Order::Base(slide, state)) = self.queue.pop_front() else { return Ok(()) };
         if self.roll.under_way.is_some() {
-            // It was not asked for; the one that is being written does.
+            // The driver had a reason of its own, such as a topic that was recreated, and its log has begun already.
+            self.roll.again = true;
             return Ok(());
         }
         let first = self.roll.base_bytes == 0;
@@ -116,6 +119,10 @@ impl Task {
             Ok((bytes, took)) => {
                 self.roll.base_bytes = bytes;
                 self.tell(Event::Based { number, bytes, kept_bytes, took });
+                if self.roll.again && !self.roll.wanted {
+                    self.roll.wanted = true;
+                    self.tell(Event::BaseWanted);
+                }
             }
             Err(error) => {
                 self.roll.not_before = self.clock.monotonic() + BASE_AGAIN;
