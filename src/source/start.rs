@@ -60,12 +60,15 @@ impl Facts<'_> {
 }
 
 /// Where to start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Start {
     /// Every partition of the topics, ascending.
     pub positions: Vec<(Partition, Position)>,
     /// What is lost.
     pub losses: Vec<Loss>,
+    /// Partitions that begin with the oldest record there is, and of which nothing was ever read: where that record has
+    /// expired before it is read, the next one is the oldest, and nothing that was promised is lost.
+    pub oldest: BTreeSet<Partition>,
     /// Partitions that are new: their topic has positions and they have none; for a pattern, any of its topics has.
     pub new: Vec<Partition>,
 }
@@ -199,7 +202,7 @@ pub fn resolve_start(
         Some(_) => !with_positions.is_empty(),
         None => with_positions.contains(topic),
     };
-    let mut result = Start { positions: Vec::new(), losses: deleted(&facts, held), new: Vec::new() };
+    let mut result = Start { losses: deleted(&facts, held), ..Start::default() };
     let mut unknown = Vec::new();
     let mut certain = BTreeSet::new();
     for (topic, number) in facts.topics.iter().flat_map(|t| t.partitions.iter().map(move |p| (t, p.number))) {
@@ -223,10 +226,14 @@ pub fn resolve_start(
             },
             None if is_new(&topic.name) => {
                 result.new.push(partition.clone());
+                result.oldest.insert(partition.clone());
                 fresh(range.first)
             }
             None => match rule {
-                StartRule::Earliest => fresh(range.first),
+                StartRule::Earliest => {
+                    result.oldest.insert(partition.clone());
+                    fresh(range.first)
+                }
                 StartRule::Latest => fresh(range.end),
                 StartRule::Timestamp(_) => match facts.at_time.get(&partition) {
                     Some(offset) => fresh((*offset).clamp(range.first, range.high)),

@@ -144,11 +144,9 @@ pub(super) fn resolve(
     for partition in &resolved.new {
         tracing::info!(%partition, "a partition without a position is new, and read from its beginning");
     }
-    let from_first = forced.unwrap_or(rules.fallback) == StartRule::Earliest;
     let start = |(partition, position): (Partition, Position)| {
         let log_end = ranges.get(&partition).map(|range| range.end);
-        let by_rule = from_first && (forced.is_some() || !held.contains_key(&partition));
-        let earliest = by_rule || resolved.new.contains(&partition);
+        let earliest = resolved.oldest.contains(&partition);
         Start { partition, position, log_end, earliest }
     };
     Ok((resolved.positions.into_iter().map(start).collect(), resolved.losses))

@@ -54,8 +54,8 @@ pub struct Start {
     pub position: Position,
     /// The log's end when that was decided.
     pub log_end: Option<Offset>,
-    /// Whether that is the oldest record there was, because nobody has read any: should it expire before the first is
-    /// read, nothing is lost.
+    /// Whether it begins with the oldest record there is, and nothing of it was ever read: what expires before it is
+    /// read is then no loss.
     pub earliest: bool,
 }
 

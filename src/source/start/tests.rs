@@ -101,6 +101,24 @@ fn positions_begin_with_the_topics_id_and_nothing_else_known() {
 }
 
 #[test]
+fn only_what_begins_at_the_oldest_record_may_begin_behind_it() {
+    let mut case = Case::new();
+    let oldest = |case: &Case| case.resolve().unwrap().oldest.iter().map(|p| p.number).collect::<Vec<_>>();
+    assert_eq!(oldest(&case), [0; 0]);
+    case.start = StartRule::Earliest;
+    assert_eq!(oldest(&case), [0, 1, 2]);
+    case.hold(0, 100).hold(2, 10);
+    assert_eq!(
+        oldest(&case),
+        [1],
+        "a new partition, too; one that was read at its log's first offset is not"
+    );
+    case.from = Some(StartRule::Timestamp(1));
+    case.at_time = [0, 1, 2].map(|number| (Partition::new("t", number), 0)).into();
+    assert_eq!(oldest(&case), [0; 0], "all since a time was promised");
+}
+
+#[test]
 fn latest_is_the_readable_end() {
     let mut case = Case::new();
     case.ranges.insert(Partition::new("t", 0), LogRange { first: 100, end: 180, high: 200 });

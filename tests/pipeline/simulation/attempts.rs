@@ -192,7 +192,8 @@ impl World {
             losses.extend(resolved.losses);
             starts.extend(resolved.positions.into_iter().map(|(partition, position)| {
                 let log_end = Some(ranges[&partition].end);
-                Start { partition, position, log_end, earliest: false }
+                let earliest = resolved.oldest.contains(&partition);
+                Start { partition, position, log_end, earliest }
             }));
         }
         Ok((starts, losses))
