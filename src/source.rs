@@ -15,6 +15,7 @@ pub mod admin;
 mod kafka;
 mod slots;
 mod rate;
+mod timestamp;
 mod events;
 mod native;
 
@@ -22,6 +23,7 @@ pub use admin::Admin;
 pub use kafka::{BATCH_MESSAGES, KafkaSource, Waker};
 pub use key::{Key, KeyReader, Unkeyed};
 pub use settings::ClientSettings;
+pub use timestamp::usable_timestamp;
 
 /// Where records come from; one per reading thread.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ use crate::launch::Place;
 use crate::metrics::{DriverMetrics, ExitClass, PartitionMetrics, Phase, PrintedWindow, SlotMetrics};
 use crate::sink::json;
 use crate::source::admin::{CommitError, TopicInfo};
+use crate::source::usable_timestamp;
 use crate::web::{Action, DriverView, Executors, JobState, Lag, PrintedText, Snapshot, Status, WindowStatus};
 use crate::wire::message::{Delta, Hello, Range, Reading};
 
@@ -214,8 +215,7 @@ impl Observer {
             }
             if let Some(end) = range.log_end {
                 let lag = (end - range.until.offset).max(0).unsigned_abs();
-                let age_ms = range.reached_ms.filter(|_| lag > 0).map_or(0, |ms| (now_ms - ms).max(0));
-                let age = Duration::from_millis(age_ms.unsigned_abs());
+                let age = if lag > 0 { age(range.reached_ms, now_ms) } else { Duration::ZERO };
                 series.set_end(end);
                 series.set_lag(lag, age);
                 self.lags.insert(range.partition.clone(), (lag, age));
@@ -357,6 +357,12 @@ fn partition<'a>(
     name: &Partition,
 ) -> &'a PartitionMetrics {
     known.entry(name.clone()).or_insert_with(|| metrics.partition(name))
+}
+
+/// How old the last record is that was read; 0 where nobody can know.
+fn age(reached_ms: Option<Millis>, now_ms: Millis) -> Duration {
+    let reached_ms = reached_ms.and_then(|reached_ms| usable_timestamp(reached_ms, now_ms));
+    Duration::from_millis(reached_ms.map_or(0, |reached_ms| (now_ms - reached_ms).max(0)).unsigned_abs())
 }
 
 #[cfg(test)]

@@ -24,3 +24,12 @@ fn every_window_that_waits_in_the_console_is_measured_when_it_is_printed() {
     }
     assert!(observer.unprinted.is_empty(), "what is left out is not waited for");
 }
+
+#[test]
+fn a_timestamp_in_seconds_makes_no_lag_of_decades() {
+    let now_ms = 1_795_431_600_000;
+    assert_eq!(age(Some(now_ms - 1_500), now_ms), Duration::from_millis(1_500));
+    for reached_ms in [Some(now_ms / 1_000), Some(now_ms * 1_000), Some(now_ms + 1_500), None] {
+        assert_eq!(age(reached_ms, now_ms), Duration::ZERO, "{reached_ms:?}");
+    }
+}

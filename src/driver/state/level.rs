@@ -17,6 +17,7 @@ use super::partitions::Held;
 use super::slides::{Following, Open};
 use super::{Effect, Event, State};
 use crate::ids::{Millis, Offset, Partition};
+use crate::source::usable_timestamp;
 
 /// How long before a slide's begin an end may have been heard to count for it, milliseconds.
 pub(super) const FRESH_MS: Millis = 2_000;
@@ -153,9 +154,10 @@ impl Held {
         self.suspect.is_none() && self.anew.is_none()
     }
 
-    /// How long before the slide's end the last record that was read was written; at least 1.
+    /// How long before the slide's end the last record that was read was written; 1 where nobody can know.
     fn behind_ms(&self, end_ms: Millis) -> u64 {
-        self.reached_ms.map_or(1, |reached_ms| (end_ms - reached_ms).max(1)).unsigned_abs()
+        let reached_ms = self.reached_ms.and_then(|reached_ms| usable_timestamp(reached_ms, end_ms));
+        reached_ms.map_or(1, |reached_ms| (end_ms - reached_ms).max(1)).unsigned_abs()
     }
 }
 
