@@ -2,7 +2,7 @@
 //! partitions) and `admin` (why a request failed).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -10,6 +10,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde::Deserialize;
 
+use super::native;
 use crate::ids::Offset;
 
 /// Partition errors kept until they are looked at; more are dropped, as statistics tell the state of partitions too.
@@ -161,6 +162,21 @@ impl ClientContext for Events {
 
 impl ConsumerContext for Events {}
 
+/// The librdkafka whose log lines and error texts are read here and in `slots`, in the form of `RD_KAFKA_VERSION`. Before
+/// another one is taken, the tests against a real broker (`scripts/test cluster`) must pass with it.
+const TESTED_WITH: i32 = 0x020c_01ff;
+
+/// Says once that the librdkafka in use is not that one: it may have been linked by someone else.
+pub(super) fn warn_of_another_librdkafka() {
+    static ONCE: Once = Once::new();
+    let version = native::version();
+    if version != TESTED_WITH {
+        ONCE.call_once(|| {
+            tracing::warn!("librdkafka {version:x} is not {TESTED_WITH:x}, with which this was tested");
+        });
+    }
+}
+
 /// Topic and id in `Topic NAME changed id from ID to ID` (rd_kafka_topic_metadata_update, rdkafka_topic.c): the only
 /// sign of a topic that was deleted and created anew, which librdkafka then reads on at the old offset.
 fn changed_id(message: &str) -> Option<(&str, &str)> {
@@ -173,6 +189,11 @@ fn changed_id(message: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn librdkafka_is_the_one_whose_words_are_known() {
+        assert_eq!(format!("{:x}", native::version()), format!("{TESTED_WITH:x}"));
+    }
 
     #[test]
     fn a_changed_id_is_read_from_its_line() {

@@ -215,11 +215,7 @@ impl KafkaSource {
     fn start(&mut self, indexes: &[usize]) -> Result<(), String> {
         for &index in indexes {
             let Some(slot) = self.slots.get_mut(index) else { continue };
-            slot.heard = false;
-            slot.at_end = false;
-            slot.fault = None;
-            slot.blocked = None;
-            slot.heard_end = None;
+            slot.restart();
             if let Some(id) = self.topic_ids.get(&*slot.partition.topic) {
                 slot.identify(id);
             }

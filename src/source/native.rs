@@ -19,7 +19,7 @@ use rdkafka::{ClientConfig, TopicPartitionList};
 use rdkafka_sys as sys;
 use rdkafka_sys::rd_kafka_resp_err_t as ErrorCode;
 
-use super::events::Events;
+use super::events::{self, Events};
 use crate::ids::{Millis, Offset, Partition, Position, TopicId};
 
 pub(super) mod requests;
@@ -30,8 +30,15 @@ pub(super) struct Client(Option<BaseConsumer<Events>>);
 
 impl Client {
     pub(super) fn create(config: &ClientConfig) -> KafkaResult<Arc<Self>> {
+        events::warn_of_another_librdkafka();
         Ok(Arc::new(Self(Some(config.create_with_context(Events::default())?))))
     }
+}
+
+/// The librdkafka in use, in the form of `RD_KAFKA_VERSION`.
+pub(super) fn version() -> i32 {
+    // SAFETY: returns a constant.
+    unsafe { sys::rd_kafka_version() }
 }
 
 impl Deref for Client {

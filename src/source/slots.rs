@@ -37,6 +37,8 @@ pub(super) struct Slot {
     pub(super) until: Position,
     /// The topic's id as the client prints it, once it is known: from the position, else the first one seen.
     topic_id: Option<String>,
+    /// Whether this client has said under which id it reads the topic.
+    identified: bool,
     pub(super) last_timestamp_ms: Option<Millis>,
     /// A record or the log's end was seen since it was assigned to this client.
     pub(super) heard: bool,
@@ -58,6 +60,7 @@ impl Slot {
             topic: CString::new(&*partition.topic).ok()?,
             until: position,
             topic_id: position.topic_id.map(native::topic_id_text),
+            identified: false,
             last_timestamp_ms: None,
             heard: false,
             at_end: false,
@@ -86,8 +89,29 @@ impl Slot {
         }
     }
 
+    /// Another client reads it from now on: what the last one said holds no longer.
+    pub(super) fn restart(&mut self) {
+        self.heard = false;
+        self.at_end = false;
+        self.identified = false;
+        self.fault = None;
+        self.blocked = None;
+        self.heard_end = None;
+    }
+
+    /// Why its records must not count: the topic has an id, and the client has not said that it reads that one. It says
+    /// so before the first record, in the same words as later when the id changes: silence means that a change
+    /// would not be heard either.
+    fn unidentified(&self) -> Option<Fault> {
+        let expected = self.topic_id.as_ref().filter(|_| !self.identified)?;
+        Some(Fault::Gone(format!(
+            "the client does not say whether it reads the topic with the id {expected}"
+        )))
+    }
+
     /// The client reads the topic under this id.
     pub(super) fn identify(&mut self, id: &str) {
+        self.identified = true;
         match &self.topic_id {
             None => self.topic_id = Some(id.to_owned()),
             Some(before) if before != id => {
@@ -245,6 +269,11 @@ impl<V: Visit> Runs for Reader<'_, V> {
         let Some(index) = self.slots.index_of_message(first) else { return };
         let Some(slot) = self.slots.get_mut(index) else { return };
         if slot.stopped() {
+            return;
+        }
+        if let Some(fault) = slot.unidentified() {
+            slot.fail(fault);
+            self.stopped.push(index);
             return;
         }
         let epoch = first.leader_epoch();

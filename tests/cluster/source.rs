@@ -285,6 +285,28 @@ fn a_topic_deleted_while_it_is_read_is_gone() {
     assert_eq!((reading.count.records, reading.offset()), (10, 10));
 }
 
+/// The id comes from a log line, in words that another librdkafka may change. Without it a topic that was recreated
+/// would be read on at the old offset, and nobody would know.
+#[test]
+fn nothing_counts_while_the_client_does_not_tell_the_topics_id() {
+    let topic = Topic::create("silent", 1);
+    topic.produce(0, 10);
+    let admin = Admin::connect(&settings("g", true)).unwrap();
+    let position = Position { topic_id: describe(&admin, &topic.name).id, ..Position::at(0) };
+    let assigned = [(Partition::new(topic.name.as_str(), 0), position)];
+    let mut silent = settings("g", true);
+    silent.properties.retain(|(name, _)| name != "debug");
+    let mut reading = Reading::open(&silent);
+    reading.source.assign(&assigned).unwrap();
+    reading.until_state("gone", |s| matches!(s, State::Gone(why) if why.contains("does not say")));
+    assert_eq!((reading.count.records, reading.offset()), (0, 0));
+    // A client that tells it goes on from there.
+    let mut reading = Reading::open(&settings("g", true));
+    reading.source.assign(&assigned).unwrap();
+    reading.until_end();
+    assert_eq!(reading.count.records, 10);
+}
+
 #[test]
 fn a_topic_recreated_while_it_is_read_is_not_taken_for_the_old_one() {
     let topic = Topic::create("recreated", 1);
