@@ -149,7 +149,14 @@ impl Oracle {
             Effect::Finish(Outcome::Stopped(Stop::Clean)) => {
                 // Before the start is durable nothing has been.
                 let begun = self.ledger.rules.is_none() || self.ledger.start_kept;
-                for (partition, settled) in self.settled.iter().filter(|_| begun) {
+                // Of a topic that is gone there is nothing to commit.
+                let there = |partition: &Partition| {
+                    let log = &logs.logs[partition];
+                    log.exists && self.known_ms.get(partition).is_none_or(|known_ms| log.made_ms <= *known_ms)
+                };
+                for (partition, settled) in
+                    self.settled.iter().filter(|(partition, _)| begun && there(partition))
+                {
                     let told = [self.committed.get(partition), self.refused.get(partition)];
                     assert!(told.contains(&Some(settled)), "clean: {partition} is committed, or was refused");
                 }

@@ -86,8 +86,8 @@ impl Commits {
     }
 
     fn outstanding(&self, partitions: &Partitions) -> Vec<(Partition, Position)> {
-        // The group takes nothing for a partition that is not there.
-        let there = partitions.iter().filter(|(_, held)| held.absent_ms.is_none());
+        // The group takes nothing for a partition that does not exist.
+        let there = partitions.iter().filter(|(_, held)| !held.gone);
         let moved = there.filter(|(p, held)| self.committed.get(*p) != Some(&held.settled.offset));
         moved.map(|(partition, held)| (partition.clone(), held.settled)).collect()
     }

@@ -104,7 +104,7 @@ impl State {
             return;
         };
         held.led = facts.led;
-        held.absent_ms = None;
+        (held.absent_ms, held.gone) = (None, false);
         held.position.topic_id = held.position.topic_id.or(facts.topic_id);
         let suspect = held.suspect.filter(|suspect| look.number >= suspect.look);
         let recreated = renamed(held.position, facts);
@@ -188,7 +188,8 @@ impl State {
         held.led = false;
         let since_ms = *held.absent_ms.get_or_insert(asked_ms);
         let offset = held.position.offset;
-        if asked_ms < since_ms + GONE_MS || held.anew == Some(Anew::Nowhere) {
+        held.gone = asked_ms >= since_ms + GONE_MS;
+        if !held.gone || held.anew == Some(Anew::Nowhere) {
             return;
         }
         if !self.settings.skip_lost {

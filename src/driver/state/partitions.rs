@@ -29,6 +29,8 @@ pub(super) struct Held {
     pub led: bool,
     /// When the first look was asked for that did not find it any more; `None` while it is there.
     pub absent_ms: Option<Millis>,
+    /// Whether that has lasted for so long that it is gone. It may come back, as another one.
+    pub gone: bool,
     /// When the first look was asked for that found a log that ends below `position`, where brokers know no topic ids.
     pub below_ms: Option<Millis>,
     /// Whether it begins at the oldest record there was, and its leader has not been asked for it yet.
@@ -89,6 +91,7 @@ impl Held {
             suspect: None,
             led: true,
             absent_ms: None,
+            gone: false,
             below_ms: None,
             unasked: false,
             ends,

@@ -164,8 +164,8 @@ impl Slides {
     /// Packs the newest bucket and takes away, ahead of time, what cannot be in the next window.
     pub(super) fn settle(&mut self, slide_ms: Millis, length_ms: Millis) {
         self.ring.settle();
-        if let (Some(last), true) = (self.last_end_ms, self.open.is_empty()) {
-            self.ring.expire(last + slide_ms - length_ms);
+        if let (Some(closed_ms), true) = (self.closed_ms, self.open.is_empty()) {
+            self.ring.expire(closed_ms + slide_ms - length_ms);
         }
     }
 }
