@@ -66,6 +66,9 @@ pub struct Opening {
     /// `--from`: what is there is set aside, not read; unless this application has a base of its own there, because
     /// then it has begun already.
     pub fresh: bool,
+    /// `--relabel`: window ends that are ahead of now may be put back, unless this application has a base of its own
+    /// there, because then that was done.
+    pub relabel: bool,
     /// Bounds of the writer.
     pub limits: Limits,
     /// Key numbers are at most this: the memory that a damaged file can ask for.
@@ -91,6 +94,8 @@ pub struct Opened {
     next_file: u64,
     /// Number of the last slide that is there.
     last: u64,
+    may_relabel: bool,
+    relabeled_ms: Millis,
     keep_since_ms: Option<Millis>,
 }
 
@@ -103,6 +108,24 @@ impl Opened {
     /// Key numbers in it are at most this.
     pub fn ids_max(&self) -> usize {
         self.opening.ids_max
+    }
+
+    /// Puts the ends of what was recovered back by whole slides, so that the last of them is not after `now_ms`. The
+    /// attempt's first base makes that durable. Returns by how much; `None` where nothing is to be done: it was not asked
+    /// for, it was done, or nothing is ahead.
+    pub fn relabel(&mut self, now_ms: Millis) -> Option<Millis> {
+        let slide_ms = self.opening.fingerprint.slide_ms.max(1);
+        let recovered = self.recovered.as_mut().filter(|_| self.may_relabel)?;
+        let by_ms = recovered.end_ms? - now_ms.div_euclid(slide_ms) * slide_ms;
+        if by_ms <= 0 {
+            return None;
+        }
+        // Whole slides, and none too few.
+        let by_ms = (by_ms + slide_ms - 1).div_euclid(slide_ms) * slide_ms;
+        recovered.ring.shift(-by_ms);
+        recovered.end_ms = recovered.end_ms.map(|end_ms| end_ms - by_ms);
+        self.relabeled_ms = -by_ms;
+        Some(by_ms)
     }
 
     /// Has everything kept from which the slides after `end_ms` can be read again, from the first base on;
@@ -179,7 +202,9 @@ impl OpenError {
 /// Takes the checkpoint in `store` and reads it. Where `has_ended` cannot tell, an owner's files are watched for
 /// [`quiet_ms`].
 pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result<Opened, OpenError> {
-    let fresh = opening.fresh && !has_begun(&store, &opening.owner).await?;
+    let once = opening.fresh || opening.relabel;
+    let first = once && !has_begun(&store, &opening.owner).await?;
+    let (fresh, may_relabel) = (opening.fresh && first, opening.relabel && first);
     if !fresh {
         // Before a driver that may be at work is fenced for nothing.
         check_fingerprint(&store, &opening, &has_ended).await?;
@@ -200,8 +225,20 @@ pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result
     }
     let (epoch, because, hold) = (claim.epoch, claim.because, claim.hold);
     let last = recovered.as_ref().map_or(0, |recovered| recovered.slide);
-    let keep_since_ms = None;
-    Ok(Opened { recovered, report, because, epoch, store, opening, hold, next_file, last, keep_since_ms })
+    Ok(Opened {
+        recovered,
+        report,
+        because,
+        epoch,
+        store,
+        opening,
+        hold,
+        next_file,
+        last,
+        may_relabel,
+        relabeled_ms: 0,
+        keep_since_ms: None,
+    })
 }
 
 /// Whether an attempt of this application has written a base, which says where the application began.

@@ -110,6 +110,15 @@ pub struct LogHead {
     pub after: u64,
     /// Length of the window, milliseconds.
     pub length_ms: Millis,
+    /// Window ends in it, and in all logs after it, are so much later (or earlier) than in those of the attempts before:
+    /// `--relabel`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub relabeled_ms: Millis,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(ms: &Millis) -> bool {
+    *ms == 0
 }
 
 #[derive(Deserialize)]

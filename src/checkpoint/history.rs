@@ -63,14 +63,17 @@ struct Found {
 
 impl History {
     /// Begins with the newest base that is not later than `after_ms`, so that every slide after that end comes; with
-    /// the oldest one if that is `None`. `None` if there is no base. `ids_max` bounds key numbers.
+    /// the oldest one if that is `None`. `None` if there is no base. Only attempts before `epoch` are read, where one is
+    /// given: a later one may have given ends other names (`--relabel`). `ids_max` bounds key numbers.
     pub async fn open(
         store: &Store,
         after_ms: Option<Millis>,
+        epoch: Option<u64>,
         ids_max: usize,
     ) -> Result<Option<Self>, OpenError> {
-        let attempts = survey(store).await?;
+        let mut attempts = survey(store).await?;
         let limits = limits(store, &attempts).await?;
+        attempts.retain(|attempt| epoch.is_none_or(|epoch| attempt.epoch < epoch));
         let found = bases(store, &attempts, &limits).await?;
         let early = |base: &&Found| base.end_ms.is_none_or(|end_ms| after_ms.is_some_and(|a| end_ms <= a));
         let mut candidates: Vec<Found> = found.iter().filter(early).copied().collect();
@@ -206,7 +209,7 @@ async fn read_base(
     let path = attempt.base(base.number);
     let bytes = store.read(&path, FILE_BYTES_MAX).await?;
     match base::decode(&bytes, Identity { epoch: attempt.epoch, number: base.number }, ids_max) {
-        Ok((head, restore)) => Ok(Some(Replay::new(head, restore))),
+        Ok((head, restore)) => Ok(Some(Replay::new(attempt.epoch, head, restore))),
         Err(error @ Unreadable::Newer(_)) => Err(OpenError::Unreadable { path, error }),
         Err(error) => {
             tracing::warn!(path, %error, "a checkpoint's past is damaged");

@@ -16,6 +16,7 @@ pub struct LogEncoder {
     table: Table,
     /// Whether the log's head has been given out.
     begun: bool,
+    relabeled_ms: Millis,
 }
 
 /// What is appended and synced at once.
@@ -34,7 +35,12 @@ pub struct Piece {
 impl LogEncoder {
     /// Begins the log of this identity.
     pub fn new(identity: Identity) -> Self {
-        Self { identity, table: Table::default(), begun: false }
+        Self { identity, table: Table::default(), begun: false, relabeled_ms: 0 }
+    }
+
+    /// Says that this attempt has given window ends other names: see [`LogHead::relabeled_ms`].
+    pub fn relabeled(self, by_ms: Millis) -> Self {
+        Self { relabeled_ms: by_ms, ..self }
     }
 
     /// As many of the numbered slides as one sync carries; `None` if there are none. `after` is the number of the last
@@ -49,7 +55,8 @@ impl LogEncoder {
         for (number, slide) in slides {
             if !std::mem::replace(&mut self.begun, true) {
                 let version = env!("CARGO_PKG_VERSION").to_owned();
-                let head = LogHead { format: FORMAT, version, after, length_ms };
+                let relabeled_ms = self.relabeled_ms;
+                let head = LogHead { format: FORMAT, version, after, length_ms, relabeled_ms };
                 frame::put(&mut piece.bytes, self.identity, Kind::Head, 0, &head::encode(&head));
             }
             let payload = self.table.encode(slide);

@@ -157,7 +157,7 @@ async fn newest_base(
             match base::decode(&bytes, identity, ids_max) {
                 Ok((head, restore)) => {
                     report.base = Some(path);
-                    return Ok(Some((identity, Replay::new(head, restore))));
+                    return Ok(Some((identity, Replay::new(identity.epoch, head, restore))));
                 }
                 Err(error @ Unreadable::Newer(_)) => return Err(OpenError::Unreadable { path, error }),
                 Err(error) => report.bad_bases.push((path, error)),
@@ -200,6 +200,8 @@ pub(super) async fn limits(files: &impl Files, attempts: &[AttemptDir]) -> Resul
 #[derive(Debug)]
 pub(super) struct Replay {
     base: BaseHead,
+    /// The attempt that wrote what was read last.
+    epoch: u64,
     pub(super) restore: Restore,
     positions: BTreeMap<Partition, Position>,
     pub(super) end_ms: Option<Millis>,
@@ -212,8 +214,9 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn new(head: BaseHead, restore: Restore) -> Self {
+    pub(super) fn new(epoch: u64, head: BaseHead, restore: Restore) -> Self {
         Self {
+            epoch,
             restore,
             positions: head.positions.iter().cloned().collect(),
             end_ms: head.end_ms,
@@ -238,7 +241,10 @@ impl Replay {
     ) -> Result<bool, OpenError> {
         let mut frames = Frames::new(bytes, identity);
         match head::read::<LogHead>(&mut frames, identity) {
-            Ok(head) => self.length_ms = head.length_ms,
+            Ok(head) => {
+                self.length_ms = head.length_ms;
+                self.enter(identity.epoch, head.relabeled_ms);
+            }
             Err(error @ Unreadable::Newer(_)) => {
                 return Err(OpenError::Unreadable { path: path.to_owned(), error });
             }
@@ -290,6 +296,16 @@ impl Replay {
             }
         }
         Ok(true)
+    }
+
+    /// Goes on with an attempt's logs. The first base of one that relabeled says so itself; where that cannot be read,
+    /// its logs do.
+    fn enter(&mut self, epoch: u64, relabeled_ms: Millis) {
+        if epoch > self.epoch {
+            self.restore.shift(relabeled_ms);
+            self.end_ms = self.end_ms.map(|end_ms| end_ms + relabeled_ms);
+            self.epoch = epoch;
+        }
     }
 
     fn add(&mut self, slide: &Slide) -> Result<(), Malformed> {

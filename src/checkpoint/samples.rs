@@ -28,6 +28,7 @@ pub(crate) fn opening(attempt: u32) -> Opening {
         length_ms: LENGTH_MS,
         force: Force::No,
         fresh: false,
+        relabel: false,
         limits: Limits { roll_slides: 4, ..Limits::default() },
         ids_max: 1 << 20,
         seed: 1,

@@ -8,5 +8,6 @@ mod damage;
 mod keeping;
 mod recreated;
 mod history;
+mod relabel;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod measure;

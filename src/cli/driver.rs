@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{self, Instant};
 
-use super::owner::{self, Who};
+use super::owner::{self, Wanted, Who};
 use super::serve::{STOP, address, serve_http};
 use super::submit::From;
 use crate::clock::Clock;
@@ -63,6 +63,9 @@ pub struct DriverArgs {
     /// Where the first attempt begins
     #[arg(long, value_name = "WHERE")]
     pub from: Option<From>,
+    /// Name windows by the clock again where the checkpoint's are ahead of it
+    #[arg(long)]
+    pub relabel: bool,
     /// Fence the application that owns the checkpoint
     #[arg(long)]
     pub take_over: bool,
@@ -204,7 +207,8 @@ fn checkpoint(args: &DriverArgs, job: &Job, hello: &Hello) -> anyhow::Result<Opt
     let take_over = args.take_over && args.attempt == 1;
     let login = args.principal.clone().zip(args.keytab.clone());
     let login = login.map(|(principal, keytab)| Login { principal, keytab });
-    owner::checkpoint(job, &at, who, login.as_ref(), args.from, take_over).map(Some)
+    let wanted = Wanted { from: args.from, relabel: args.relabel, take_over };
+    owner::checkpoint(job, &at, who, login.as_ref(), wanted).map(Some)
 }
 
 /// How executors are started: with the binary that YARN has put beside them.

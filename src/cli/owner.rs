@@ -49,15 +49,26 @@ fn store(path: &str, login: Option<&Login>) -> anyhow::Result<Store> {
     Ok(Store::open_as(login, &Address::parse(path)?, Patience::default())?)
 }
 
+/// What the person who submits wants of the checkpoint.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// Where to begin.
+    pub from: Option<From>,
+    /// Whether window ends that are ahead of now are put back.
+    pub relabel: bool,
+    /// Whether its owner is fenced.
+    pub take_over: bool,
+}
+
 /// What the driver of `job` needs to take the checkpoint at `at`.
 pub(super) fn checkpoint(
     job: &Job,
     at: &CheckpointAt,
     who: Who,
     login: Option<&Login>,
-    from: Option<From>,
-    take_over: bool,
+    wanted: Wanted,
 ) -> anyhow::Result<CheckpointSetup> {
+    let Wanted { from, relabel, take_over } = wanted;
     let shown = serde_json::to_vec(&job.shown()).context("write the job down")?;
     let Who { app, attempt, host } = who;
     let owner = Owner {
@@ -81,6 +92,7 @@ pub(super) fn checkpoint(
         force: if take_over { Force::TakeOver } else { Force::No },
         fresh: !matches!(from, None | Some(From::Checkpoint)),
         required: from == Some(From::Checkpoint),
+        relabel,
         wait: at.wait,
         give_up: at.give_up.get(),
         has_ended,

@@ -10,7 +10,7 @@ use super::Usage;
 use super::app::App;
 use super::kill::KillArgs;
 use super::local::{self, Options};
-use super::owner::{self, Who};
+use super::owner::{self, Wanted, Who};
 use super::status::StatusArgs;
 use crate::clock::Clock;
 use crate::config::{self, Start};
@@ -103,6 +103,9 @@ pub struct SubmitArgs {
     /// Where the first attempt begins: checkpoint, group, earliest, latest, or a time such as 2026-11-22T10:00:00Z
     #[arg(long, value_name = "WHERE", help_heading = "Spindle's own")]
     pub from: Option<From>,
+    /// With --from checkpoint: name windows by the clock again where the checkpoint's are ahead of it
+    #[arg(long, help_heading = "Spindle's own")]
+    pub relabel: bool,
     /// Stop the application that owns the checkpoint, and go on with its window
     #[arg(long, help_heading = "Spindle's own", conflicts_with = "take_over")]
     pub replace: bool,
@@ -194,7 +197,7 @@ fn start(submission: Submission) -> anyhow::Result<u8> {
 }
 
 fn start_local(submission: Submission) -> anyhow::Result<u8> {
-    let Submission { job, from, replace, take_over, login, .. } = submission;
+    let Submission { job, from, relabel, replace, take_over, login, .. } = submission;
     if let Some(Login { keytab, .. }) = &login {
         // Kerberos would say that there is no ticket.
         File::open(keytab).map_err(|error| Usage(format!("--keytab {}: {error}", keytab.display())))?;
@@ -204,7 +207,8 @@ fn start_local(submission: Submission) -> anyhow::Result<u8> {
             if replace {
                 owner::replace(&at, login.as_ref())?;
             }
-            Some(owner::checkpoint(&job, &at, Who::local(local::ATTEMPT), login.as_ref(), from, take_over)?)
+            let wanted = Wanted { from, relabel, take_over };
+            Some(owner::checkpoint(&job, &at, Who::local(local::ATTEMPT), login.as_ref(), wanted)?)
         }
         None => None,
     };

@@ -91,6 +91,12 @@ impl Ring {
         }
     }
 
+    /// Gives every bucket an end that is so much later, or earlier; no count changes.
+    pub fn shift(&mut self, by_ms: Millis) {
+        let newest = self.newest.iter_mut().map(|(end_ms, _)| end_ms);
+        self.buckets.iter_mut().map(|(end_ms, _)| end_ms).chain(newest).for_each(|end_ms| *end_ms += by_ms);
+    }
+
     /// Work that changes no answer and need not be done before a window is printed: packs the newest bucket
     /// and closes gaps.
     pub fn settle(&mut self) {

@@ -39,6 +39,8 @@ pub struct CheckpointSetup {
     pub fresh: bool,
     /// Whether a checkpoint must be there (`--from checkpoint`).
     pub required: bool,
+    /// Whether window ends in it that are ahead of now are put back (`--relabel`), unless this application has done so.
+    pub relabel: bool,
     /// Whether nothing is shown before it is durable.
     pub wait: bool,
     /// How long it may be away before the job fails.
@@ -95,6 +97,7 @@ impl Keeper {
             length_ms: super::millis(job.window.length.ms()),
             force: setup.force,
             fresh: setup.fresh,
+            relabel: setup.relabel,
             limits: Limits { give_up: setup.give_up, ..Limits::default() },
             ids_max: usize::try_from(job.driver.memory.bytes() / BYTES_PER_KEY).unwrap_or(usize::MAX),
             seed: getrandom::u64().context("get random numbers from the system")?,

@@ -34,6 +34,8 @@ pub(super) struct Builder {
     plan: Plan,
     /// Slides up to here are in files already; they are passed over.
     last_ms: Option<Millis>,
+    /// Whether slides were passed over whose ends stand in a file as those of others: the next one says so.
+    relabeled: bool,
     /// Ranges of the slides after the last written window.
     between: Vec<u8>,
     open: Option<Roll>,
@@ -51,13 +53,23 @@ struct Roll {
 impl Builder {
     /// Goes on after `last_ms`, the last window end that stands in a file.
     pub(super) fn new(plan: Plan, last_ms: Option<Millis>) -> Self {
-        Self { plan, last_ms, between: Vec::new(), open: None }
+        Self { plan, last_ms, relabeled: false, between: Vec::new(), open: None }
+    }
+
+    /// Whether window ends were put back (`--relabel`), so that slides before the next one are in no file.
+    pub(super) fn relabeled(&mut self, relabeled: bool) {
+        self.relabeled = relabeled;
+    }
+
+    /// Whether an end is not later than that of the last slide, so that it is passed over.
+    pub(super) fn is_behind(&self, end_ms: Millis) -> bool {
+        self.last_ms.is_some_and(|last| end_ms <= last)
     }
 
     /// Takes the next slide. Returns the file that it finishes: the one before it, or the one that it is the last of;
     /// after a pause it can be both.
     pub(super) fn push(&mut self, slide: &Slide) -> Vec<File> {
-        if self.last_ms.is_some_and(|last| slide.end_ms <= last) {
+        if self.is_behind(slide.end_ms) {
             return Vec::new();
         }
         self.last_ms = Some(slide.end_ms);
@@ -65,7 +77,8 @@ impl Builder {
         if self.open.as_ref().is_some_and(|roll| slide.end_ms > roll.end_ms) {
             files.extend(self.finish());
         }
-        Facts::of(slide, self.plan.keys).put(&mut self.between);
+        let relabeled = std::mem::take(&mut self.relabeled);
+        Facts { relabeled, ..Facts::of(slide, self.plan.keys) }.put(&mut self.between);
         if let Some(ranked) = &slide.window {
             self.add(slide.shown(ranked));
         }

@@ -33,6 +33,10 @@ pub struct Facts {
     /// Identity of each topic in `ranges`, where the broker knows one; as Kafka's tools print it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<String, String>,
+    /// Whether slides before it are left out, because their ends were put back (`--relabel`) and stand in files as those
+    /// of others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relabeled: bool,
     /// The window that ends with it, if it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowFacts>,
@@ -62,6 +66,7 @@ impl Facts {
             whole: slide.marks.whole,
             ranges: moved().map(|(p, from, until)| (p.to_string(), (*from, until.offset))).collect(),
             topics: moved().filter_map(topic).collect(),
+            relabeled: false,
             window: slide
                 .window
                 .as_ref()

@@ -57,6 +57,7 @@ fn opening(attempt: u32) -> Opening {
         length_ms: LENGTH_MS,
         force: Force::No,
         fresh: false,
+        relabel: false,
         limits: Limits::default(),
         ids_max: 1 << 20,
         seed: 1,

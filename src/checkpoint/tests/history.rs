@@ -11,7 +11,7 @@ use crate::store::faults::Faults;
 type Seen = (u64, u64, Vec<(Option<Vec<u8>>, u64)>);
 
 async fn past(store: &Store, after_ms: Option<Millis>) -> (Vec<Seen>, Vec<Lost>) {
-    let mut history = History::open(store, after_ms, 1 << 20).await.unwrap().unwrap();
+    let mut history = History::open(store, after_ms, None, 1 << 20).await.unwrap().unwrap();
     let (mut seen, mut lost) = (Vec::new(), history.lost());
     let plain = |ranked: RankedKey| (ranked.key.map(|key| key.to_vec()), ranked.count);
     let mut show = |past: &Past<'_>| {

@@ -21,6 +21,12 @@ pub(super) struct Oracle {
 }
 
 impl Oracle {
+    /// The same slides with ends that are so much earlier.
+    pub(super) fn put_back(mut self, by_ms: Millis) -> Self {
+        self.slides.iter_mut().for_each(|(end_ms, ..)| *end_ms -= by_ms);
+        self
+    }
+
     /// The window after slide `number`, and the offset where reading goes on.
     pub(super) fn window(&self, number: u64) -> (Counts, i64) {
         let known = &self.slides[..number as usize];
@@ -46,6 +52,8 @@ pub(super) struct Driver {
     pub length_ms: Millis,
     /// Identity of the topic that is counted.
     pub topic: Option<TopicId>,
+    /// Ends are so much later than slides' numbers say.
+    shift_ms: Millis,
     offset: i64,
     random: Random,
 }
@@ -93,6 +101,7 @@ impl Driver {
         };
         let (writer, events) = opened.start(Box::new(first));
         let random = Random::with_seed(seed);
+        let last_ms = oracle.slides.last().map_or(0, |(end_ms, ..)| *end_ms);
         Self {
             writer,
             events,
@@ -103,6 +112,7 @@ impl Driver {
             based: 0,
             length_ms: LENGTH_MS,
             topic: None,
+            shift_ms: last_ms - slide.cast_signed() * SLIDE_MS,
             offset,
             random,
         }
@@ -118,7 +128,7 @@ impl Driver {
     }
 
     pub(super) fn count(&mut self, number: u64) -> (Counts, Slide) {
-        let end_ms = number.cast_signed() * SLIDE_MS;
+        let end_ms = number.cast_signed() * SLIDE_MS + self.shift_ms;
         let mut table = KeyTable::with_seed(3);
         let mut counts = Counts::new();
         for _ in 0..self.random.below(12) {

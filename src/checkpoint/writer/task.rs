@@ -49,6 +49,7 @@ pub(super) struct Task {
     pub(super) clock: Clock,
     pub(super) epoch: u64,
     pub(super) opening: Opening,
+    relabeled_ms: Millis,
     pub(super) limits: Limits,
     /// Locked for as long as this attempt writes.
     _hold: Hold,
@@ -81,13 +82,14 @@ impl Task {
         orders: mpsc::UnboundedReceiver<Order>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Self {
-        let Opened { epoch, store, opening, hold, next_file, last, keep_since_ms, .. } = opened;
+        let Opened { epoch, store, opening, hold, next_file, last, keep_since_ms, relabeled_ms, .. } = opened;
         Self {
             store,
             clock: Clock::start(),
             epoch,
             limits: opening.limits,
             opening,
+            relabeled_ms,
             _hold: hold,
             orders,
             events,
@@ -213,7 +215,7 @@ impl Task {
         let path = format!("{}/{}", attempt_dir(self.epoch), log_name(number));
         let copies = self.caution.copies();
         let log = self.store.open_log(&path, copies).await?;
-        let encoder = LogEncoder::new(Identity { epoch: self.epoch, number });
+        let encoder = LogEncoder::new(Identity { epoch: self.epoch, number }).relabeled(self.relabeled_ms);
         self.open = Some(Open { log, encoder, copies });
         Ok(())
     }

@@ -26,6 +26,8 @@ pub struct Submission {
     pub job_file: PathBuf,
     /// Where the first attempt begins, once; `None`: as the job says.
     pub from: Option<From>,
+    /// Put window ends of the checkpoint back that are ahead of now, once.
+    pub relabel: bool,
     /// What containers run; `None`: this program.
     pub binary: Option<String>,
     /// Stop the owner of the checkpoint first.
@@ -76,6 +78,7 @@ pub fn plan(args: &SubmitArgs) -> anyhow::Result<Submission> {
         job,
         job_file,
         from: args.from,
+        relabel: args.relabel,
         binary: args.binary.clone(),
         replace: args.replace,
         take_over: args.take_over,
@@ -106,6 +109,9 @@ fn check_mode_flags(choice: Choice, args: &SubmitArgs) -> Result<(), Usage> {
     let cluster = choice == Choice::Yarn(Some(DeployMode::Cluster));
     let client = matches!(choice, Choice::Yarn(_)) && !cluster;
     let wrong = |flag: &str, mode: &str| Err(Usage(format!("{flag} has a meaning only with {mode}")));
+    if args.relabel && args.from != Some(From::Checkpoint) {
+        return wrong("--relabel", "--from checkpoint");
+    }
     match args {
         _ if args.keep && !client => wrong("--keep", "--master yarn --deploy-mode client"),
         _ if args.wait && !cluster => wrong("--wait", "--master yarn --deploy-mode cluster"),

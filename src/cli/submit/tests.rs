@@ -174,6 +174,14 @@ fn from_is_a_word_or_a_time() {
 }
 
 #[test]
+fn ends_are_put_back_only_in_a_checkpoint() {
+    insta::assert_snapshot!(refused("--relabel"), @"--relabel has a meaning only with --from checkpoint");
+    insta::assert_snapshot!(refused("--relabel --from latest"), @"--relabel has a meaning only with --from checkpoint");
+    assert!(planned("--relabel --from checkpoint -c checkpoint.path=file:///c").unwrap().relabel);
+    assert!(!planned("").unwrap().relabel);
+}
+
+#[test]
 fn flags_of_one_mode_are_refused_in_another() {
     insta::assert_snapshot!(refused("--keep"), @"--keep has a meaning only with --master yarn --deploy-mode client");
     insta::assert_snapshot!(refused("--master yarn --wait"), @"--wait has a meaning only with --master yarn --deploy-mode cluster");

@@ -72,6 +72,9 @@ pub(super) fn submission(
     if let Some(from) = &planned.from {
         driver_args.extend(["--from".to_owned(), from.to_string()]);
     }
+    if planned.relabel {
+        driver_args.push("--relabel".to_owned());
+    }
     if planned.take_over {
         driver_args.push("--take-over".to_owned());
     }

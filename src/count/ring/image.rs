@@ -167,6 +167,11 @@ impl Restore {
         }
     }
 
+    /// As [`Ring::shift`].
+    pub fn shift(&mut self, by_ms: Millis) {
+        self.buckets.iter_mut().for_each(|(end_ms, _)| *end_ms += by_ms);
+    }
+
     /// The first `limit` keys of the window's ranking, as [`Ring::rank`] has them.
     pub fn rank(&self, limit: usize) -> Vec<RankedKey> {
         let key = |id: KeyId| {

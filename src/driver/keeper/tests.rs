@@ -15,6 +15,7 @@ fn setup(store: Store, give_up: Duration) -> CheckpointSetup {
         force: Force::No,
         fresh: false,
         required: false,
+        relabel: false,
         wait: false,
         give_up,
         has_ended: Arc::new(|_| None),

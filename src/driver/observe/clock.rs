@@ -43,10 +43,23 @@ impl Observer {
         }
     }
 
+    /// `--relabel` has put window ends back.
+    pub(in crate::driver) fn relabeled(&self, by_ms: Millis) {
+        let seconds = seconds(by_ms);
+        tracing::warn!(
+            "--relabel: window ends of the checkpoint are put back by {seconds} s, to the wall clock; snapshots go on \
+             after the newest window that they show"
+        );
+    }
+
     /// What is wrong with the names of windows.
     pub(super) fn clock_trouble(&self) -> Option<String> {
         let seconds = seconds(self.ahead_ms?);
-        Some(format!("windows are named {seconds} s ahead of the wall clock, which was set back"))
+        let way_out = match self.checkpoint {
+            Some(_) => "; submit it again with --from checkpoint --relabel to put them right",
+            None => "",
+        };
+        Some(format!("windows are named {seconds} s ahead of the wall clock, which was set back{way_out}"))
     }
 }
 

@@ -146,6 +146,9 @@ impl Driver {
             return Some(Ended::Finished(Outcome::Failed(reason)));
         }
         self.snapshots.start(&mut opened);
+        if let Some(by_ms) = opened.relabel(self.label_ms()) {
+            self.observer.relabeled(by_ms);
+        }
         let recovered = opened.recovered.take();
         self.keeper.opened(opened);
         let end_ms = recovered.as_ref().and_then(|recovered| recovered.end_ms);

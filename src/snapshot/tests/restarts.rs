@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::*;
 use super::world::*;
+use crate::checkpoint;
 use crate::store::tests::scratch;
 
 fn calm(directory: &Path) -> Place {
@@ -127,4 +128,27 @@ async fn another_jobs_directory_is_left_alone() {
     assert!(matches!(refused, Err(claim::Refused::Foreign(app)) if app == "TweetsApp"));
     driver.slides(10).await;
     assert_eq!(driver.until(20_000).await, None, "and its writer goes on");
+}
+
+/// A driver that was killed left windows that were not visible. They become so under their old ends, at once; new ones go
+/// on behind them.
+#[tokio::test]
+async fn ends_that_are_put_back_hide_no_window_of_the_past() {
+    let directory = scratch();
+    let place = calm(directory.path());
+    let mut first = Driver::start(&place, 1, 5).await;
+    first.slides(27).await;
+    first.until(20_000).await;
+    drop(first);
+    let asked = checkpoint::Opening { relabel: true, ..opening(2) };
+    let asked = checkpoint::Opening { owner: checkpoint::samples::owner("later", 1), ..asked };
+    let has_ended = Arc::new(|_: &checkpoint::Owner| Some(true));
+    let opened = checkpoint::open(place.checkpoint.clone(), asked, has_ended).await.unwrap();
+    let mut second = Driver::relabel(opened, &place, 5, 12_300).await;
+    second.slides(1).await;
+    assert_eq!(second.until(26_000).await, None);
+    second.slides(29).await;
+    assert_eq!(second.stop().await, Some(Event::Closed));
+    let ends: Vec<_> = windows(&files(directory.path())).iter().map(|window| window.end_ms).collect();
+    assert_eq!(ends, (1..=21).map(|n| 2_000 * n).collect::<Vec<_>>());
 }

@@ -42,12 +42,14 @@ fn partition() -> Partition {
 pub(in super::super) struct Counter {
     pub ring: Ring,
     pub last: u64,
+    /// Ends are so much later than slides' numbers say.
+    pub shift_ms: Millis,
     seed: u64,
 }
 
 impl Counter {
     pub(super) fn new(ring: Ring, last: u64, seed: u64) -> Self {
-        Self { ring, last, seed }
+        Self { ring, last, shift_ms: 0, seed }
     }
 
     pub(in super::super) fn records(seed: u64, number: u64) -> Vec<Option<Vec<u8>>> {
@@ -67,7 +69,7 @@ impl Counter {
     pub(super) fn count(&mut self) -> (checkpoint::Slide, Slide) {
         self.last += 1;
         let number = self.last;
-        let end_ms = number.cast_signed() * SLIDE_MS;
+        let end_ms = number.cast_signed() * SLIDE_MS + self.shift_ms;
         let mut table = KeyTable::with_seed(3);
         let records = Self::records(self.seed, number);
         records.iter().for_each(|key| match key {
@@ -112,7 +114,7 @@ impl Counter {
 
     fn state(&mut self) -> State {
         State {
-            end_ms: (self.last > 0).then_some(self.last.cast_signed() * SLIDE_MS),
+            end_ms: (self.last > 0).then_some(self.last.cast_signed() * SLIDE_MS + self.shift_ms),
             attempt: 1,
             whole: self.last,
             positions: vec![(partition(), Position::at(Self::offset(self.seed, self.last)))],
@@ -176,15 +178,39 @@ impl Driver {
         Self::of(opened.unwrap(), place, seed, QUEUE_BYTES)
     }
 
-    pub(super) fn of(mut opened: Opened, place: &Place, seed: u64, queue_bytes: usize) -> Self {
+    pub(super) fn of(opened: Opened, place: &Place, seed: u64, queue_bytes: usize) -> Self {
+        let until_ms = opened.recovered.as_ref().and_then(|recovered| recovered.end_ms);
+        let setup = Setup { until_ms, queue_bytes, ..setup(place, opened.epoch) };
+        let (counter, log, logged) = Self::log(opened, 0, seed);
+        Self::writing(counter, log, logged, setup)
+    }
+
+    /// Puts ends back, so that none is after `now_ms`; its first base is there before the past is read.
+    pub(super) async fn relabel(mut opened: Opened, place: &Place, seed: u64, now_ms: Millis) -> Self {
+        let until_ms = opened.recovered.as_ref().and_then(|recovered| recovered.end_ms);
+        let setup = Setup { until_ms, ..setup(place, opened.epoch) };
+        let by_ms = opened.relabel(now_ms).unwrap();
+        let (counter, log, mut logged) = Self::log(opened, -by_ms, seed);
+        while !matches!(logged.recv().await.unwrap(), checkpoint::Event::Based { .. }) {}
+        Self::writing(counter, log, logged, setup)
+    }
+
+    fn log(
+        mut opened: Opened,
+        shift_ms: Millis,
+        seed: u64,
+    ) -> (Counter, checkpoint::Writer, checkpoint::Events) {
         opened.keep_since(Millis::MIN);
         let recovered = opened.recovered.take();
         let last = recovered.as_ref().map_or(0, |recovered| recovered.slide);
-        let until_ms = recovered.as_ref().and_then(|recovered| recovered.end_ms);
-        let setup = Setup { until_ms, queue_bytes, ..setup(place, opened.epoch) };
         let ring = recovered.map_or_else(|| Ring::with_seed(2), |recovered| recovered.ring);
-        let mut counter = Counter::new(ring, last, seed);
+        let mut counter = Counter { shift_ms, ..Counter::new(ring, last, seed) };
         let (log, logged) = opened.start(Box::new(counter.state()));
+        (counter, log, logged)
+    }
+
+    fn writing(counter: Counter, log: checkpoint::Writer, logged: checkpoint::Events, setup: Setup) -> Self {
+        let last = counter.last;
         let (writer, events) = start(setup);
         let (based, through_ms, behind) = (None, None, 0);
         Self { counter, log, logged, writer, events, durable: last, based, through_ms, behind }

@@ -1,5 +1,7 @@
 //! Windows recounted from records that are known, and every way in which they can be wrong.
 
+mod relabel;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -269,6 +271,7 @@ fn pieces_are_bounded_by_records_and_slides() {
         whole: 0,
         ranges: Default::default(),
         topics: Default::default(),
+        relabeled: false,
         window: None,
     };
     let mut slides: VecDeque<Facts> = (0..9).map(facts).collect();

@@ -23,7 +23,7 @@ impl Task {
                 Err(error) => self.failed(error.to_string()).await?,
             }
         }
-        self.failing = None;
+        (self.failing, self.relabeled) = (None, false);
         self.through_ms = Some(file.name.last_ms);
         self.tell(Event::Visible { through_ms: file.name.last_ms });
         if let Err(error) = self.retain().await {

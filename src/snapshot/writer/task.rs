@@ -43,6 +43,8 @@ pub(super) struct Task {
     /// Every window up to here is visible.
     pub(super) through_ms: Option<Millis>,
     builder: Builder,
+    /// Whether slides since the last file were passed over.
+    pub(super) relabeled: bool,
 }
 
 impl Task {
@@ -54,7 +56,17 @@ impl Task {
     ) -> Self {
         let builder = Builder::new(setup.plan.clone(), None);
         let clock = Clock::start();
-        Self { setup, orders, events, waiting, clock, failing: None, through_ms: None, builder }
+        Self {
+            setup,
+            orders,
+            events,
+            waiting,
+            clock,
+            failing: None,
+            through_ms: None,
+            builder,
+            relabeled: false,
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -82,6 +94,9 @@ impl Task {
         loop {
             match self.orders.recv().await {
                 Some(Order::Slide(slide, bytes)) => {
+                    if self.builder.is_behind(slide.end_ms) {
+                        self.pass_over().await?;
+                    }
                     let files = self.builder.push(&slide);
                     self.publish_all(files).await?;
                     self.waiting.fetch_sub(bytes, Ordering::Relaxed);
@@ -117,14 +132,28 @@ impl Task {
 
     fn begin_anew(&mut self) {
         self.builder = Builder::new(self.setup.plan.clone(), self.through_ms);
+        self.builder.relabeled(self.relabeled);
+    }
+
+    /// Ends were put back (`--relabel`). Those up to the last one stand for other windows already and are not written
+    /// again. What is not visible of these becomes so now: the next attempt does not look for it behind its own ends.
+    async fn pass_over(&mut self) -> Result<(), End> {
+        if !self.relabeled {
+            let open = self.builder.finish();
+            self.publish_all(open).await?;
+            self.relabeled = true;
+            self.builder.relabeled(true);
+        }
+        Ok(())
     }
 
     /// Hands every slide up to `until_ms` that is not in a visible file to the builder. `settled` says that nothing more
     /// can become readable.
     async fn catch_up(&mut self, until_ms: Millis, settled: bool) -> Result<(), End> {
         let began = self.clock.monotonic();
+        self.relabeled |= Some(until_ms) < self.through_ms;
         loop {
-            match self.replay(until_ms).await? {
+            match self.replay(until_ms, settled).await? {
                 Ok(reached) if reached >= Some(until_ms) => {
                     self.failing = None;
                     return Ok(());
@@ -149,10 +178,16 @@ impl Task {
     }
 
     /// Goes through the past once, as far as it can be read. Returns the last end it came to.
-    async fn replay(&mut self, until_ms: Millis) -> Result<Result<Option<Millis>, OpenError>, End> {
+    async fn replay(
+        &mut self,
+        until_ms: Millis,
+        settled: bool,
+    ) -> Result<Result<Option<Millis>, OpenError>, End> {
         self.begin_anew();
         let after_ms = self.through_ms;
-        let opened = History::open(&self.setup.checkpoint, after_ms, self.setup.ids_max).await;
+        // What is settled is of earlier attempts.
+        let epoch = settled.then_some(self.setup.owner.epoch);
+        let opened = History::open(&self.setup.checkpoint, after_ms, epoch, self.setup.ids_max).await;
         let mut history = match opened {
             Ok(Some(history)) => history,
             Ok(None) => return Ok(Ok(None)),

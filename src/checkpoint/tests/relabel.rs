@@ -1,0 +1,105 @@
+//! Window ends that are put back: once per application, durable with its first base.
+
+use std::fs;
+use std::path::Path;
+
+use super::super::*;
+use super::world::*;
+use crate::store::faults::Faults;
+
+/// When an application comes that may put ends back.
+const NOW_MS: Millis = 12_300;
+/// By how much: slide 40 ended at 40 s.
+const BY_MS: Millis = 28_000;
+
+fn relabeling(attempt: u32) -> Opening {
+    Opening { owner: owner("later", attempt), relabel: true, force: Force::TakeOver, ..opening(attempt) }
+}
+
+async fn slides(driver: &mut Driver, many: u64) {
+    for _ in 0..many {
+        driver.slide();
+        assert!(driver.settled(&Faults::default()).await);
+    }
+}
+
+async fn closed(mut driver: Driver) -> Oracle {
+    driver.writer.close();
+    while driver.events.recv().await.is_some() {}
+    driver.oracle
+}
+
+async fn forty_slides(directory: &Path) -> Oracle {
+    let opened = open_as(&calm(directory), opening(1)).await.unwrap();
+    let mut driver = Driver::start(opened, Oracle::default(), 4);
+    slides(&mut driver, 40).await;
+    closed(driver).await
+}
+
+async fn opened(directory: &Path, opening: Opening) -> Opened {
+    open_as(&calm(directory), opening).await.unwrap()
+}
+
+#[tokio::test]
+async fn ends_are_put_back_by_whole_slides_and_the_window_is_the_same() {
+    let directory = scratch();
+    let oracle = forty_slides(directory.path()).await.put_back(BY_MS);
+    let mut opened = opened(directory.path(), relabeling(1)).await;
+    assert_eq!(opened.relabel(NOW_MS), Some(BY_MS));
+    assert_eq!(opened.recovered.as_ref().unwrap().end_ms, Some(12_000));
+    assert_true(opened.recovered.as_ref().unwrap(), &oracle);
+    let mut driver = Driver::start(opened, oracle, 5);
+    slides(&mut driver, 30).await;
+    assert_eq!(driver.ring.slides(), 6, "buckets leave by their new ends");
+}
+
+#[tokio::test]
+async fn it_happens_once_whenever_the_driver_dies() {
+    let directory = scratch();
+    let oracle = forty_slides(directory.path()).await.put_back(BY_MS);
+    let mut first = opened(directory.path(), relabeling(1)).await;
+    assert_eq!(first.relabel(NOW_MS), Some(BY_MS));
+    drop(first);
+    // Nothing of it was durable, so the next attempt does it.
+    let mut second = opened(directory.path(), relabeling(2)).await;
+    assert_eq!(second.relabel(NOW_MS), Some(BY_MS));
+    let mut driver = Driver::start(second, oracle, 5);
+    slides(&mut driver, 3).await;
+    let oracle = closed(driver).await;
+    // The clock was set back again, which a later attempt must not take for the first time.
+    let mut third = opened(directory.path(), relabeling(3)).await;
+    assert_eq!(third.relabel(2_000), None);
+    assert_eq!(assert_true(third.recovered.as_ref().unwrap(), &oracle), 43);
+}
+
+#[tokio::test]
+async fn only_ends_that_are_ahead_are_put_back() {
+    let directory = scratch();
+    forty_slides(directory.path()).await;
+    let mut asked = opened(directory.path(), relabeling(1)).await;
+    assert_eq!((asked.relabel(40_000), asked.relabel(90_000)), (None, None));
+    assert_eq!(asked.relabel(39_999), Some(1_000));
+    drop(asked);
+    let mut unasked = opened(directory.path(), Opening { relabel: false, ..relabeling(2) }).await;
+    assert_eq!(unasked.relabel(NOW_MS), None);
+}
+
+#[tokio::test]
+async fn logs_say_it_where_the_base_cannot_be_read() {
+    let directory = scratch();
+    let oracle = forty_slides(directory.path()).await.put_back(BY_MS);
+    let mut opened = opened(directory.path(), relabeling(1)).await;
+    assert_eq!(opened.relabel(NOW_MS), Some(BY_MS));
+    let mut driver = Driver::start(opened, oracle, 5);
+    slides(&mut driver, 3).await;
+    let oracle = closed(driver).await;
+    let later = directory.path().join("a-000002");
+    let bases = fs::read_dir(later).unwrap().map(|entry| entry.unwrap().path());
+    let bases: Vec<_> =
+        bases.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("base-")).collect();
+    assert_eq!(bases.len(), 1);
+    fs::write(&bases[0], "damaged").unwrap();
+    let again = open_as(&calm(directory.path()), relabeling(2)).await.unwrap();
+    assert_eq!(again.report.corrupt, []);
+    assert_eq!(assert_true(again.recovered.as_ref().unwrap(), &oracle), 43);
+}
