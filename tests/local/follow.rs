@@ -98,7 +98,13 @@ impl Stage {
             "am_memory_mb": 448, "executor_memory_mb": 256});
         for (name, script) in [
             ("hadoop", "echo /none".to_owned()),
-            ("java", format!("read -r submission; echo '{{\"new\":1}}'; echo '{submitted}'")),
+            (
+                "java",
+                format!(
+                    "read -r asked; echo \"$asked\" > {}/asked; echo '{{\"new\":1}}'; echo '{submitted}'",
+                    home.display()
+                ),
+            ),
         ] {
             let program = home.join("bin").join(name);
             fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -264,6 +270,17 @@ fn in_cluster_mode_windows_stay_where_they_are() {
     let (out, log) = printed(&output);
     assert_eq!((output.status.code(), out.as_str()), (Some(0), ""), "{log}");
     assert!(log.contains("spindle stop application_1_2") && !log.contains("ended"), "{log}");
+}
+
+#[test]
+fn the_driver_in_its_container_is_told_where_to_begin() {
+    let stage = Stage::set(&[Step::HangUp], &[WELL]);
+    let output =
+        stage.submit(&["--deploy-mode", "cluster", "--from", "checkpoint", "--relabel", "--take-over"]);
+    assert_eq!(output.status.code(), Some(0), "{}", printed(&output).1);
+    let asked = fs::read_to_string(stage.conf.path().join("asked")).unwrap();
+    let asked: Value = serde_json::from_str(&asked).unwrap();
+    assert_eq!(asked["driver_args"], json!(["--from", "checkpoint", "--relabel", "--take-over"]));
 }
 
 #[test]
