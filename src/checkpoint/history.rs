@@ -1,8 +1,8 @@
 //! What a checkpoint still knows of the past: every slide after a given end, once, with the window as it was then.
 //!
 //! By the rules of recovery (repeats, superseded slides, torn tails), but from an older base. Only looks, so it can
-//! read the checkpoint of a driver at work; what that one has in an open log may not be readable yet. A place that
-//! is damaged is passed over: reading goes on at the next base, and [`History::lost`] says what is between.
+//! read the checkpoint of a driver at work. What that one has in an open log may not be readable yet: the walk ends
+//! there and is to be repeated. A place that is damaged is passed over: reading goes on at the next base, and [`History::lost`] says what is between.
 //! Feeds `snapshot`.
 
 use super::frame::{Frames, Identity};
@@ -49,6 +49,8 @@ pub struct History {
     replay: Replay,
     /// A slide is missing: nothing can be added before the next base.
     broken: bool,
+    /// Whether the walk ends before a log that is open with durable slides in it.
+    waits: bool,
     reached_ms: Option<Millis>,
     lost: Vec<Lost>,
 }
@@ -97,7 +99,7 @@ impl History {
             }
             let reached_ms = base.end_ms.max(after_ms);
             let store = store.clone();
-            let broken = false;
+            let (broken, waits) = (false, true);
             return Ok(Some(Self {
                 store,
                 attempts,
@@ -106,6 +108,7 @@ impl History {
                 ids_max,
                 replay,
                 broken,
+                waits,
                 reached_ms,
                 lost,
             }));
@@ -113,14 +116,25 @@ impl History {
         Ok(None)
     }
 
+    /// Has open logs passed over as well: nobody is going to close them.
+    pub fn past_open_logs(mut self) -> Self {
+        self.waits = false;
+        self
+    }
+
     /// Reads the next log and shows `seen` each of its slides that comes after everything shown before. False when
-    /// there is none left.
+    /// there is none left that can be read: what is durable in an open log is not lost, and comes once it is closed.
     pub async fn log(&mut self, mut seen: impl FnMut(&Past<'_>)) -> Result<bool, OpenError> {
         let Some((at, number)) = self.logs.pop() else { return Ok(false) };
         let attempt = &self.attempts[at];
         let (path, limit) = (attempt.log(number), self.limits.of(attempt.epoch));
         let identity = Identity { epoch: attempt.epoch, number };
         let bytes = self.store.read_so_far(&path, FILE_BYTES_MAX).await?;
+        let known = attempt.logs.iter().find(|log| log.number == number).map_or(0, |log| log.bytes);
+        if self.waits && (bytes.len() as u64) < known {
+            self.logs.clear();
+            return Ok(false);
+        }
         let mut mended = false;
         loop {
             if self.broken {

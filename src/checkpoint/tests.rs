@@ -9,5 +9,6 @@ mod keeping;
 mod recreated;
 mod history;
 mod relabel;
+mod abandoned;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod measure;

@@ -1,6 +1,7 @@
 //! The driver's end of the writer: orders in, events out. Nothing here waits.
 
 mod task;
+mod abandoned;
 mod roll;
 mod caution;
 

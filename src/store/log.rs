@@ -78,6 +78,11 @@ impl LogWriter {
         self.bytes
     }
 
+    /// Its path in the store.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Its name, for people.
     pub fn name(&self) -> String {
         self.store.name(&self.path)

@@ -1,7 +1,7 @@
 //! The writer itself: one log open at a time, one sync under way, slides that wait meanwhile share the next.
 //!
 //! After an error the log is abandoned, because what of the last piece is in it cannot be known; everything that was
-//! not acknowledged is written again into a new one. An error that looks like being fenced is believed only when
+//! not acknowledged is written again into a new one, and the old one is closed beside it. An error that looks like being fenced is believed only when
 //! this attempt's directory is gone: a NameNode also closes the file of a driver that was away for very long.
 
 use std::collections::VecDeque;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::abandoned;
 use super::caution::Caution;
 use super::roll::{Roll, joined};
 use super::{Event, Limits, State};
@@ -189,7 +190,9 @@ impl Task {
         let (began, bytes) = (self.clock.monotonic(), piece.len() as u64);
         let copies = open.copies;
         if let Err(error) = open.log.append(piece.into()).await {
-            self.open = None;
+            if let Some(open) = self.open.take() {
+                abandoned::abandon(open.log, &self.store, &self.events);
+            }
             self.caution.failed(copies);
             return self.failed(error).await;
         }
@@ -223,8 +226,7 @@ impl Task {
     /// Goes on in another log. What is in this one is durable; closing waits for DataNodes, and nobody for closing.
     pub(super) fn leave_log(&mut self) {
         if let Some(open) = self.open.take() {
-            let handle = self.store.handle();
-            handle.spawn(open.log.close());
+            abandoned::close(open.log, &self.store, &self.events);
         }
     }
 

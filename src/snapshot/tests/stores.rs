@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::*;
 use super::world::*;
 use crate::checkpoint::{self, Lost};
-use crate::store::faults::{Fault, Faults};
+use crate::store::Store;
+use crate::store::faults::{Fault, Faults, Leases};
 use crate::store::tests::scratch;
 
 #[tokio::test]
@@ -32,6 +34,37 @@ async fn slides_that_no_memory_was_left_for_are_read_back_from_the_checkpoint() 
     driver.slides(7).await;
     assert_eq!(driver.stop().await, Some(Event::Closed));
     assert_eq!(files(directory.path()), expected(5, 50));
+}
+
+/// HDFS shows a log only when it is closed; what is durable in one that the checkpoint's writer abandoned is not lost.
+#[tokio::test(start_paused = true)]
+async fn slides_of_an_abandoned_log_are_waited_for_until_it_is_closed() {
+    let (directory, leases, away) = (scratch(), Arc::new(Leases::default()), Arc::default());
+    let kept = Arc::new(Faults::default().like_hdfs(&leases));
+    let mut place = Place::new(directory.path(), &away);
+    place.checkpoint = Store::for_test(&directory.path().join("checkpoint"), Arc::clone(&kept));
+    let mut opening = opening(1);
+    opening.limits.roll_slides = 30;
+    let has_ended = Arc::new(|_: &checkpoint::Owner| None);
+    let opened = checkpoint::open(place.checkpoint.clone(), opening, has_ended).await.unwrap();
+    (0..12).for_each(|skip| away.soon(skip, Fault::FailBefore));
+    let mut driver = Driver::of(opened, &place, 5, 3_000);
+    driver.slides(25).await;
+    leases.stuck(true);
+    kept.soon(0, Fault::FailBefore);
+    driver.slides(13).await;
+    assert_eq!(kept.seen(), [Fault::FailBefore], "the log was abandoned");
+    assert!(driver.writer.dropped() > 10, "{} were dropped", driver.writer.dropped());
+    assert_eq!(driver.until(10_000).await, None);
+    // There is room again, so the gap is told, and has to be read.
+    driver.slides(2).await;
+    let minute = Duration::from_secs(60);
+    let told = tokio::time::timeout(minute, driver.until(20_000)).await;
+    assert!(told.is_err(), "nothing comes and nothing is lost: {told:?}");
+    leases.stuck(false);
+    let stopped = tokio::time::timeout(60 * minute, driver.stop()).await;
+    assert_eq!(stopped.expect("the log is closed by its writer"), Some(Event::Closed));
+    assert_eq!(files(directory.path()), expected(5, 40));
 }
 
 #[tokio::test]

@@ -21,7 +21,8 @@ use crate::snapshot::slide::Slide;
 const BACK_OFF_MAX: Duration = Duration::from_secs(30);
 /// How often it is looked whether a log of this very attempt can be read: HDFS shows one only when it is closed.
 const PAST_EVERY: Duration = Duration::from_secs(10);
-/// A log is closed with the next base; one that cannot be read for so long is damaged.
+/// A log is closed with the next base, and an abandoned one by the checkpoint's writer. One that cannot be read for so
+/// long is passed over: what is in it is lost to readers, and the rest is not.
 const PAST_PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// Why the writer ends before it is told to.
@@ -153,12 +154,13 @@ impl Task {
         let began = self.clock.monotonic();
         self.relabeled |= Some(until_ms) < self.through_ms;
         loop {
-            match self.replay(until_ms, settled).await? {
+            let waits = !settled && self.clock.monotonic() - began <= PAST_PATIENCE;
+            match self.replay(until_ms, settled, waits).await? {
                 Ok(reached) if reached >= Some(until_ms) => {
                     self.failing = None;
                     return Ok(());
                 }
-                Ok(reached) if settled || self.clock.monotonic() - began > PAST_PATIENCE => {
+                Ok(reached) if !waits => {
                     let after_ms = reached.max(self.through_ms);
                     if self.through_ms < Some(until_ms) {
                         self.tell(Event::Lost(Lost { after_ms, until_ms }));
@@ -177,11 +179,13 @@ impl Task {
         }
     }
 
-    /// Goes through the past once, as far as it can be read. Returns the last end it came to.
+    /// Goes through the past once, as far as it can be read; where it waits for a log to be closed, up to there.
+    /// Returns the last end it came to.
     async fn replay(
         &mut self,
         until_ms: Millis,
         settled: bool,
+        waits: bool,
     ) -> Result<Result<Option<Millis>, OpenError>, End> {
         self.begin_anew();
         let after_ms = self.through_ms;
@@ -189,7 +193,8 @@ impl Task {
         let epoch = settled.then_some(self.setup.owner.epoch);
         let opened = History::open(&self.setup.checkpoint, after_ms, epoch, self.setup.ids_max).await;
         let mut history = match opened {
-            Ok(Some(history)) => history,
+            Ok(Some(history)) if waits => history,
+            Ok(Some(history)) => history.past_open_logs(),
             Ok(None) => return Ok(Ok(None)),
             Err(error) => return Ok(Err(error)),
         };

@@ -33,6 +33,11 @@ impl Leases {
         self.now().stuck = stuck;
     }
 
+    /// How many files are open.
+    pub(crate) fn open(&self) -> usize {
+        self.now().open.len()
+    }
+
     pub(in super::super) fn opened(&self, path: &Path) {
         self.now().open.insert(name(path), Open::Writing);
     }
