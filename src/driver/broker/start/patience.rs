@@ -97,8 +97,9 @@ impl Patience {
                 }
                 _ => {}
             }
-            // An attempt that does not wait for long says it at its end.
-            tell |= self.patient && self.told.insert(obstacle.clone());
+            // A first attempt that ends for lack of leaders says so at its end.
+            let worth_telling = self.patient || obstacle.0 == Kind::Doubtful;
+            tell |= worth_telling && self.told.insert(obstacle.clone());
         }
         Verdict::Again { after, tell }
     }
@@ -188,5 +189,11 @@ mod tests {
         };
         assert!(tells(Kind::Away, "", 0) && !tells(Kind::Away, "", 2));
         assert!(tells(Kind::Gone, "t", 4) && !tells(Kind::Gone, "t", 6) && !tells(Kind::Away, "", 8));
+        let mut first = Patience::new(false, false);
+        let mut tells = |kind| {
+            let verdict = first.judge(vec![(kind, "t/0".to_owned())], seconds(0));
+            matches!(verdict, Verdict::Again { tell: true, .. })
+        };
+        assert!(!tells(Kind::Leaderless) && tells(Kind::Doubtful), "ten silent seconds look like a hang");
     }
 }
