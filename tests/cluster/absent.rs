@@ -62,7 +62,7 @@ fn no_question_makes_a_topic() {
     let admin = Admin::connect(&settings(&unique("group"), true)).unwrap();
     let partition = [Partition::new(name.as_str(), 0)];
     let topics = admin.describe(&TopicsRule::Names(vec![name.clone()])).unwrap();
-    assert_eq!(topics.absent, [name.clone()]);
+    assert_eq!(topics.absent, std::slice::from_ref(&name));
     admin.log_range(&partition).unwrap()[0].clone().unwrap_err();
     admin.offsets_for_time(&partition, 0).unwrap()[0].clone().unwrap_err();
     assert_eq!(admin.committed(&partition).unwrap(), [None]);

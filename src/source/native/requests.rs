@@ -299,7 +299,9 @@ fn request(
     let queue = Queue::new(Arc::clone(client));
     let rk = client.client().native_ptr();
     let mut reason: [c_char; 512] = [0; 512];
-    let timeout_ms = c_int::try_from(wait.timeout.as_millis()).unwrap_or(c_int::MAX);
+    // Shorter than ours: what some brokers have answered comes when librdkafka gives the others up, and it counts their
+    // time from when it knows the leaders.
+    let timeout_ms = c_int::try_from(wait.timeout.as_millis() * 4 / 5).unwrap_or(c_int::MAX);
     // SAFETY: the client and the queue live; the options are destroyed once, after the request has copied them.
     unsafe {
         let options = sys::rd_kafka_AdminOptions_new(rk, kind);
