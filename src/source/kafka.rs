@@ -16,9 +16,11 @@ use super::{Progress, SourceError, Visit};
 use crate::ids::{Offset, Partition, Position};
 
 mod health;
+mod renewal;
 mod wake;
 
 use health::SILENCE;
+use renewal::Renewal;
 use wake::Wake;
 pub use wake::Waker;
 
@@ -42,6 +44,8 @@ pub struct KafkaSource {
     /// Partitions that this client has stopped. It must not start them again, because the end of the stop comes
     /// later and would undo the forwarding of the new start (`rd_kafka_toppar_fetch_stop`).
     stopped_once: HashSet<Partition>,
+    /// When the next client may take the place of this one, which such partitions wait for.
+    renewal: Renewal,
     /// The ids under which this client reads topics.
     topic_ids: HashMap<String, String>,
     wake: Arc<Wake>,
@@ -64,6 +68,7 @@ impl KafkaSource {
             batch: Batch::new(BATCH_MESSAGES),
             slots: Slots::default(),
             stopped_once: HashSet::new(),
+            renewal: Renewal::default(),
             topic_ids: HashMap::new(),
             wake: Arc::clone(&wake),
             silence: SILENCE + Duration::from_millis(fetch_wait),
@@ -81,18 +86,32 @@ impl KafkaSource {
         if let Some((partition, _)) = partitions.iter().find(|(p, _)| self.slots.index_of(p).is_some()) {
             return Err(failed(format!("{partition} is assigned already")));
         }
-        let anew = partitions.iter().any(|(partition, _)| self.stopped_once.contains(partition));
         let mut start = Vec::with_capacity(partitions.len());
         for (partition, position) in partitions {
-            let slot =
+            let mut slot =
                 Slot::new(partition, *position).ok_or_else(|| failed("not a topic name".to_owned()))?;
-            start.push(self.slots.insert(slot));
-        }
-        if anew {
-            self.replace_client()?;
-            start = self.slots.iter().filter(|(_, slot)| !slot.stopped()).map(|(index, _)| index).collect();
+            slot.waits = self.stopped_once.contains(partition);
+            let waits = slot.waits;
+            let index = self.slots.insert(slot);
+            if !waits {
+                start.push(index);
+            }
         }
         self.start(&start).map_err(failed)
+    }
+
+    /// Puts a fresh client in the place of this one if partitions wait for it and its time has come.
+    fn renew(&mut self, now: Duration) -> Result<(), SourceError> {
+        if !self.slots.iter().any(|(_, slot)| slot.waits) || !self.renewal.may(now) {
+            return Ok(());
+        }
+        self.replace_client()?;
+        self.slots.iter_mut().for_each(|(_, slot)| slot.waits = false);
+        let start: Vec<_> = self.slots.iter().filter(|(_, slot)| !slot.stopped()).map(|(i, _)| i).collect();
+        self.start(&start).map_err(|reason| {
+            let partitions = names(self.slots.iter().map(|(_, slot)| &slot.partition));
+            SourceError::Assignment { action: "assign", partitions, reason }
+        })
     }
 
     pub(super) fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
@@ -114,6 +133,7 @@ impl KafkaSource {
         timeout: Duration,
         visitor: &mut impl Visit,
     ) -> Result<usize, SourceError> {
+        self.renew(now)?;
         let woken = self.wake.wanted();
         let timeout = if woken { Duration::ZERO } else { timeout };
         if self.settings.max_rate_per_partition == 0 {
@@ -308,3 +328,6 @@ fn names<'a>(partitions: impl IntoIterator<Item = &'a Partition>) -> String {
 fn millis(timeout: Duration) -> i32 {
     i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

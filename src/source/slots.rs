@@ -29,6 +29,9 @@ impl Fault {
     }
 }
 
+/// Why a partition that waits for another client is not read.
+const WAITS: &str = "it stopped several times within a short time, and is read again after a pause";
+
 /// One assigned partition.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -50,6 +53,8 @@ pub(super) struct Slot {
     /// How far the log reached when the leader last said so, to this client.
     pub(super) heard_end: Option<HeardEnd>,
     pub(super) bucket: Option<Bucket>,
+    /// It waits for another client. What this one still has of it is of an earlier assignment.
+    pub(super) waits: bool,
 }
 
 impl Slot {
@@ -68,14 +73,19 @@ impl Slot {
             blocked: None,
             heard_end: None,
             bucket: None,
+            waits: false,
         })
     }
 
+    /// Whether the client does not read it.
     pub(super) fn stopped(&self) -> bool {
-        self.fault.as_ref().is_some_and(|fault| !fault.passes())
+        self.waits || self.fault.as_ref().is_some_and(|fault| !fault.passes())
     }
 
     pub(super) fn state(&self) -> State<'_> {
+        if self.waits {
+            return State::Unreachable(WAITS);
+        }
         match self.fault.as_ref().or(self.blocked.as_ref()) {
             Some(Fault::Unreachable(why)) => State::Unreachable(why),
             Some(Fault::Denied(why)) => State::Denied(why),
