@@ -45,7 +45,7 @@ async fn until_open(leases: &Leases, files: usize) {
 
 /// The numbers of the slides after the first one, and whether any are said to be lost.
 async fn past(store: &Store, waits: bool) -> (Vec<u64>, bool) {
-    let history = History::open(store, Some(SLIDE_MS), 1 << 20).await.unwrap().unwrap();
+    let history = History::open(store, Some(SLIDE_MS), None, 1 << 20).await.unwrap().unwrap();
     let mut history = if waits { history } else { history.past_open_logs() };
     let (mut seen, mut lost) = (Vec::new(), !history.lost().is_empty());
     while history.log(|past| seen.push(past.number)).await.unwrap() {

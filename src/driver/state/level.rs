@@ -130,9 +130,11 @@ impl State {
             let held_back = held.transaction.is_some_and(|transaction| transaction.holds(now_ms));
             let kept = following == Following::No || held_back || !held.led || !held.is_undisturbed();
             let fresh = held.ends.fresh(slide.begin_ms);
-            let level = !kept && held.ends.level(held.closed.offset, slide.begin_ms);
+            // Reading that begins anew may have a lower position than the one before, in another log.
+            let until = held.closed.offset.min(held.position.offset);
+            let level = !kept && held.ends.level(until, slide.begin_ms);
             // A reader whose queue is full asks its leader for nothing more. That is a backlog, not a silent leader.
-            let behind = held.ends.beyond(held.closed.offset) && (fresh || following == Following::Yes);
+            let behind = held.ends.beyond(until) && (fresh || following == Following::Yes);
             judged.whole &= held.was_level && level;
             held.was_level = level;
             if kept || !(fresh || behind) {

@@ -1,3 +1,5 @@
+//! Questions against a mock cluster: what a leader does not say, and how long a question takes.
+
 use std::collections::BTreeMap;
 
 use rdkafka::mocking::MockCluster;

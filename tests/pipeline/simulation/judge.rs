@@ -111,6 +111,12 @@ impl World {
                     ToDriver::Hello(_) => return,
                 });
                 let ended = self.life.is_over() || !self.life.live.contains(&session);
+                if ended {
+                    // What was refused shows nobody that the cut could be answered.
+                    let now_ms = Some(self.now_ms);
+                    let answered = self.life.cuts.values_mut().filter(|sent| sent.answered_ms == now_ms);
+                    answered.for_each(|sent| sent.answered_ms = None);
+                }
                 assert!(ended || !(live && wrong), "a wrong message ends its session");
             }
         }
