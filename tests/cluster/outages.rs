@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use spindle::clock::Clock;
 
-use crate::cluster::{exclusive, fault, named, shared};
+use crate::cluster::{Mend, exclusive, fault, named, shared};
 use crate::hdfs::{hdfs, place};
 use crate::job::{Job, Running};
 use crate::kafka::{Topic, brokers};
@@ -20,6 +20,9 @@ const CATCHES_UP: Duration = Duration::from_secs(25);
 
 /// DataNodes agree on the length of a log that was being written; the first try may meet one that is just back.
 const RECOVERS: Duration = Duration::from_secs(120);
+
+/// How long one try of a take-over lasts, with what comes before it.
+const TAKE_OVER: Duration = Duration::from_secs(120);
 
 /// A topic with its books, a job over it, and where its checkpoint is.
 struct Bench {
@@ -144,6 +147,40 @@ fn a_datanode_dead_or_frozen_delays_the_checkpoint_for_seconds() {
         goes_on(&mut bench, &mut job);
     }
     bench.killed(job);
+}
+
+/// The last block is on one node alone, and that is frozen: nobody can close the log before it is back. A try of a
+/// take-over ends after 90 s; `SPINDLE_TEST_OUTAGE=300` takes several.
+#[test]
+fn a_take_over_waits_for_a_log_that_cannot_be_closed() {
+    let _alone = exclusive();
+    let mut bench = Bench::new("not-closed");
+    let mut job = bench.job().start();
+    let total = bench.write(10);
+    job.until_total(total);
+    goes_on(&mut bench, &mut job);
+    let one = Mend::after(&["datanode 1 pause"], &["datanode 1 resume"]);
+    job.until("a log on one node", |seen| seen.logs("is written again") > 0);
+    goes_on(&mut bench, &mut job);
+    job.signal(Signal::KILL);
+    job.exit_code();
+    let other = Mend::after(&["datanode 2 pause"], &["datanode 2 resume"]);
+    drop(one);
+    let (clock, outage) = (Clock::start(), outage());
+    let mut next = bench.job().start();
+    let total = bench.write(10);
+    next.during(outage);
+    assert!(next.seen.windows.is_empty(), "{}", next.seen);
+    let said = next.seen.logs("the checkpoint cannot be opened yet");
+    assert!(outage < TAKE_OVER || said > 0, "{}", next.seen);
+    drop(other);
+    next.until_within(RECOVERS, "the window", |seen| seen.logs("recovered the window") == 1);
+    println!(
+        "a log not closable for {outage:?}: said {said} times, recovered {:?} after it",
+        clock.monotonic()
+    );
+    next.until_total(total);
+    next.finish().assert_whole();
 }
 
 #[test]

@@ -1,19 +1,23 @@
 //! Checkpoints in a real HDFS: take-overs, and everything that may die while a slide is being made durable.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use spindle::checkpoint::Event;
-use spindle::store::{Copies, Kind};
+use spindle::checkpoint::{Because, Event, Owner, open, survey};
+use spindle::clock::Clock;
+use spindle::store::{Address, Copies, Kind, Patience, Store};
 use tokio::time;
 use tokio_util::bytes::Bytes;
 
-use crate::checkpoint::{Driver, recovered};
+use crate::checkpoint::{Driver, opening, recovered};
 use crate::cluster::{Mend, alone};
 use crate::hdfs::{hdfs, place};
 
 /// Each DataNode, its death and how that is undone.
 const DATANODES: [(u32, &str, &[&str]); 2] =
     [(1, "datanode 1 stop", &["datanode 1 start"]), (2, "datanode 2 stop", &["datanode 2 start"])];
+/// The writer waits for half a minute before it takes a lease, and DataNodes may then need a second recovery.
+const CLOSES: Duration = Duration::from_secs(150);
 /// For a take-over that waits for nobody who is not there, with several tries to write to who is.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -148,6 +152,61 @@ async fn a_datanode_killed_while_writing_delays_slides_and_loses_none() {
         going_on(&mut driver, 3).await;
         assert_eq!(recovered(&place.open(3).await.unwrap()), 31);
     }
+}
+
+/// The first try ends before its DataNode is back; the next one goes on with its claim.
+#[tokio::test]
+async fn a_take_over_that_failed_goes_on_with_its_claim() {
+    let _alone = alone().await;
+    let place = place("not-closed");
+    let mut driver = Driver::start(&place, 1).await;
+    going_on(&mut driver, 5).await;
+    drop(driver);
+    // Asked for the length of the last block, it does not answer.
+    let frozen = Mend::after(&["datanode 2 pause"], &["datanode 2 resume"]);
+    let patience = Patience { take_over: Duration::from_secs(2), ..Patience::default() };
+    let hasty = Store::open(&Address::parse(&place.0).unwrap(), patience).unwrap();
+    let mut opening = opening(2);
+    opening.owner.process = Some("second".to_owned());
+    let open = |store| open(store, opening.clone(), Arc::new(|_: &Owner| None));
+    let error = open(hasty).await.unwrap_err();
+    assert!(error.is_passing() && error.to_string().contains("not closed"), "{error}");
+    drop(frozen);
+    let opened = open(place.store()).await.unwrap();
+    assert_eq!((opened.because, opened.epoch), (Because::Claimed, 2));
+    assert_eq!(recovered(&opened), 5);
+}
+
+/// HDFS shows nobody what is in a log before it is closed.
+#[tokio::test]
+async fn a_log_that_the_writer_abandoned_is_closed_by_it() {
+    let _alone = alone().await;
+    let place = place("abandoned");
+    let mut driver = Driver::start(&place, 1).await;
+    going_on(&mut driver, 5).await;
+    let frozen = Mend::after(&["datanode 1 pause"], &["datanode 1 resume"]);
+    while driver.behind == 0 {
+        going_on(&mut driver, 1).await;
+    }
+    drop(frozen);
+    let store = place.store();
+    let clock = Clock::start();
+    let open = loop {
+        let mut open = 0;
+        for log in survey(&store).await.unwrap().iter().flat_map(|attempt| {
+            attempt.logs.iter().map(|log| (attempt.log(log.number), log.bytes)).collect::<Vec<_>>()
+        }) {
+            let readable = store.read_so_far(&log.0, 1 << 20).await.unwrap().len() as u64;
+            open += u32::from(readable < log.1);
+        }
+        if open <= 1 || clock.monotonic() > CLOSES {
+            break open;
+        }
+        time::sleep(Duration::from_millis(200)).await;
+    };
+    println!("abandoned logs were closed after {:?}", clock.monotonic());
+    assert_eq!(open, 1, "only the one that is written to");
+    drop(driver);
 }
 
 /// As one is left behind when a driver has a new log made while a DataNode is dead that nobody knows to be.

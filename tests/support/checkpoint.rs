@@ -31,7 +31,8 @@ impl Place {
     }
 }
 
-fn opening(attempt: u32) -> Opening {
+/// What attempt `attempt` of the application opens it as.
+pub(crate) fn opening(attempt: u32) -> Opening {
     let word = |word: &str| word.to_owned();
     let owner = Owner {
         app: word("application_1_1"),
