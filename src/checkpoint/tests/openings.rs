@@ -290,6 +290,28 @@ async fn an_open_that_fails_at_any_call_leaves_every_base_and_log_as_it_was() {
     }
 }
 
+/// `--from`: the old checkpoint is moved aside as a whole, whichever call fails, and nothing of it is read or deleted.
+#[tokio::test]
+async fn an_open_that_sets_aside_goes_on_with_that() {
+    for fault in [Fault::FailBefore, Fault::FailAfter] {
+        for at in 1.. {
+            let place = Place::new().await;
+            let before = content(place.directory.path());
+            let (store, faults) = place.store([(at, fault)]);
+            let mut anew = Opening { fresh: true, force: Force::TakeOver, ..process(1, "anew") };
+            "other".clone_into(&mut anew.owner.app);
+            let opened = persistently(&store, &anew).await.unwrap();
+            assert!(opened.recovered.is_none(), "{fault:?} at call {at}");
+            let aside = place.directory.path().join(format!("aside-{:06}", opened.epoch));
+            assert!(content(&aside) == before, "{fault:?} at call {at}");
+            assert!(content(place.directory.path()).is_empty(), "{fault:?} at call {at}");
+            if faults.seen().is_empty() {
+                break;
+            }
+        }
+    }
+}
+
 /// Names, contents and owners: all is as before, and the owner writes on.
 #[tokio::test]
 async fn an_open_that_is_refused_touches_nothing() {
