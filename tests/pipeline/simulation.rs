@@ -19,6 +19,7 @@ mod network;
 mod process;
 mod reader;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -32,6 +33,20 @@ use world::{BEGIN_MS, World};
 /// Worlds per run of the test, unless told otherwise.
 const SEEDS: u64 = 10_000;
 
+/// What happens seldom in a world, and must in a run.
+const RARE: [&str; 10] = [
+    "clock set forward",
+    "clock set back",
+    "clock in step again",
+    "went on ahead of its clock",
+    "went on with its own claim",
+    "look failed",
+    "partition found",
+    "partition gone",
+    "held back",
+    "oldest records expired",
+];
+
 /// What a world came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Run {
@@ -43,6 +58,8 @@ struct Run {
     resumed: usize,
     /// Attempts that learnt that another had taken over.
     fenced: usize,
+    /// The rarer things.
+    happened: BTreeMap<&'static str, usize>,
     /// Ends that more than one attempt has shown.
     superseded: usize,
 }
@@ -94,6 +111,7 @@ fn run(seed: u64, loud: bool) -> Run {
         attempts: world.others.len() + 1,
         resumed: world.resumed,
         fenced: world.fenced,
+        happened: world.happened_to_it,
         superseded: world.shown.values().filter(|attempts| attempts.len() > 1).count(),
     }
 }
@@ -145,6 +163,10 @@ fn every_record_is_counted_once_whatever_fails() {
         died || seeds < 100,
         "{attempts} attempts, {resumed} resumed, {fenced} fenced, {superseded} superseded"
     );
+    for what in RARE {
+        let times: usize = runs.iter().filter_map(|run| run.happened.get(what)).sum();
+        assert!(times > 0 || seeds < 5_000, "nothing of {seeds} worlds: {what}");
+    }
     // A few worlds need not hold the rarer ends.
     let rare = with("Unfinished") > 0 && with("Failed") > 0;
     assert!(rare || seeds < 100, "some are cut short, some lose data");

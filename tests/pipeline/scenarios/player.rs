@@ -97,7 +97,7 @@ impl Player {
             Effect::Look(look) => Some(*look),
             _ => None,
         });
-        self.look = looks.last().unwrap_or(self.look);
+        self.look = looks.max().unwrap_or(self.look);
         effects.iter().flat_map(format::effect).collect()
     }
 

@@ -203,6 +203,7 @@ impl World {
     fn go_on_from(&mut self, end_ms: Millis) {
         if let Some(by_ms) = self.life.pace.go_on_from(end_ms, at(self.now_ms)) {
             self.record(&("labels go on ahead", by_ms));
+            self.count("went on ahead of its clock");
             self.drive(Input::ClockStepped { by_ms });
         }
     }

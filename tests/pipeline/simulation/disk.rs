@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use spindle::checkpoint::{AttemptDir, FileInfo, Files, Recovered, recover};
+use spindle::checkpoint::{AttemptDir, FileInfo, Files, Owner, Recovered, recover};
 use spindle::random::Random;
 use spindle::store::StoreError;
 use tokio_util::bytes::Bytes;
@@ -24,17 +24,28 @@ pub(crate) struct Disk {
 
 #[derive(Debug, Default)]
 struct Attempt {
+    owner: Option<Owner>,
     fenced: bool,
     bases: BTreeMap<u64, Vec<u8>>,
     logs: BTreeMap<u64, Vec<u8>>,
 }
 
 impl Disk {
-    /// A new attempt owns the checkpoint; what earlier ones still write is refused.
-    pub(crate) fn claim(&mut self) -> u64 {
-        self.attempts.values_mut().for_each(|attempt| attempt.fenced = true);
-        let epoch = self.attempts.last_key_value().map_or(0, |(epoch, _)| *epoch) + 1;
-        self.attempts.insert(epoch, Attempt::default());
+    /// Who owns the checkpoint.
+    pub(crate) fn owner(&self) -> Option<&Owner> {
+        self.attempts.last_key_value().and_then(|(_, attempt)| attempt.owner.as_ref())
+    }
+
+    /// A new attempt owns the checkpoint; what earlier ones still write is refused. One that goes on with its own claim
+    /// keeps its number, unless it was fenced or has written.
+    pub(crate) fn claim(&mut self, ours: Owner, goes_on: bool) -> u64 {
+        let newest = self.attempts.last_key_value().map_or(0, |(epoch, _)| *epoch);
+        let is_empty =
+            |attempt: &Attempt| !attempt.fenced && attempt.bases.is_empty() && attempt.logs.is_empty();
+        let keeps = goes_on && self.attempts.get(&newest).is_some_and(is_empty);
+        let epoch = if keeps { newest } else { newest + 1 };
+        self.attempts.range_mut(..epoch).for_each(|(_, attempt)| attempt.fenced = true);
+        self.attempts.entry(epoch).or_default().owner = Some(ours);
         epoch
     }
 

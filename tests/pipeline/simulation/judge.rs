@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use spindle::count::Window;
 use spindle::driver::state::{EndReason, Event, Input};
 use spindle::ids::{CutNumber, Millis};
+use spindle::source::start::LossReason;
 use spindle::wire::message::ToDriver;
 
 use super::happening::Arrival;
@@ -81,6 +82,13 @@ impl World {
                 assert!(self.life.live.remove(&session), "a session ends once");
                 let faulty = self.processes[session.connection as usize].faulty;
                 assert!(faulty || reason == EndReason::Surplus, "{session} did nothing wrong: {reason}");
+            }
+            Event::PartitionAdded(..) => self.count("partition found"),
+            Event::BeginsLater(..) => self.count("oldest records expired"),
+            Event::HeldBack(_, records) if records > 0 => self.count("held back"),
+            Event::Lost(loss) if loss.reason == LossReason::Deleted => {
+                assert!(self.life.settings.skip_lost, "nothing may be lost: {loss}");
+                self.count("partition gone");
             }
             Event::Lost { .. } => {
                 assert!(self.life.settings.skip_lost && self.losses > 0, "nothing was lost: {event:?}");

@@ -1,6 +1,6 @@
 //! The checkpoint around the driver: writes that take their time, a store that is away, what an earlier attempt left.
 
-use spindle::checkpoint::{Slide, State};
+use spindle::checkpoint::{Because, Facts, Force, Owner, Slide, State, Verdict, judge};
 use spindle::driver::state::{Input, Resumed};
 use spindle::ids::Millis;
 
@@ -103,6 +103,9 @@ impl World {
             self.after(delay_ms, Happening::Open);
             return;
         }
+        if self.phase == Phase::Faults && self.random.one_in(8) && self.fails_to_open() {
+            return;
+        }
         match self.life.stage {
             Stage::Opening => self.claim(),
             Stage::Claimed(epoch) => {
@@ -119,18 +122,64 @@ impl World {
         self.after(delay_ms, Happening::Open);
     }
 
-    /// Later attempts are obeyed; earlier ones are fenced, and what they were writing is there or not.
+    /// A call of the open fails, and passes: all of it is tried again. False if it is over.
+    fn fails_to_open(&mut self) -> bool {
+        if !matches!(self.life.stage, Stage::Opening | Stage::Claimed(_)) {
+            return false;
+        }
+        self.record(&"the open fails");
+        self.life.stage = Stage::Opening;
+        let delay_ms = self.some_ms(100, 1_500);
+        self.after(delay_ms, Happening::Open);
+        true
+    }
+
+    /// By production's rules. Earlier attempts are fenced, and what they were writing is there or not.
     fn claim(&mut self) {
-        let later =
-            self.others.values().any(|life| life.number > self.life.number && life.stage != Stage::Opening);
-        if later {
+        let ours = self.owner(self.life.number);
+        let earlier = |owner: &Owner| self.number_of(owner) < self.life.number;
+        // An application that was submitted later has been told to take over.
+        let force = if self.disk.owner().is_none_or(earlier) { Force::TakeOver } else { Force::No };
+        let slide_ms = self.life.settings.slide_ms;
+        let facts = Facts { ended: None, watched_ms: 0, grew: true, slide_ms };
+        let verdict = judge(self.disk.owner(), &ours, force, facts);
+        let Verdict::Take(because) = verdict else {
+            let later = self.others.keys().any(|number| *number > self.life.number);
+            assert!(later, "{verdict:?}, although it is the newest: {:?}", self.disk.owner());
+            self.record(&verdict);
             self.end_life();
             return;
-        }
+        };
         for writer in self.others.values_mut().filter_map(|life| life.writer.as_mut()) {
             writer.cut_short(&mut self.disk, &mut self.random);
         }
-        self.life.stage = Stage::Claimed(self.disk.claim());
+        if because == Because::Claimed {
+            self.count("went on with its own claim");
+        }
+        let epoch = self.disk.claim(ours, because == Because::Claimed);
+        self.record(&("claimed", because, epoch));
+        self.life.stage = Stage::Claimed(epoch);
+    }
+
+    /// What an attempt says of itself.
+    fn owner(&self, number: usize) -> Owner {
+        let life = if number == self.life.number { &self.life } else { &self.others[&number] };
+        let word = |word: &str| word.to_owned();
+        Owner {
+            app: format!("application {}", life.application),
+            attempt: life.settings.attempt,
+            job: word("t"),
+            host: word("h"),
+            pid: 1,
+            version: word("0"),
+            config: word("c"),
+            since_ms: 0,
+            process: Some(number.to_string()),
+        }
+    }
+
+    fn number_of(&self, owner: &Owner) -> usize {
+        owner.process.as_ref().and_then(|process| process.parse().ok()).expect("an attempt's number")
     }
 
     /// Reads what earlier attempts left, which must be what their books say.

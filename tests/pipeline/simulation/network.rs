@@ -222,6 +222,9 @@ impl World {
         let delay_ms = self.some_ms(0, 300);
         let fails = self.phase == Phase::Faults && self.random.one_in(8);
         let (facts, unclear) = (self.logs.facts(), Vec::new());
+        if fails {
+            self.count("look failed");
+        }
         let input = if fails { Input::LookFailed { look } } else { Input::Looked { look, facts, unclear } };
         self.after(delay_ms, Happening::Driver(input));
     }

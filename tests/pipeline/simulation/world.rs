@@ -60,6 +60,8 @@ pub(crate) struct World {
     /// How many attempts went on with a window, and how many learnt that another had taken over.
     pub(crate) resumed: usize,
     pub(crate) fenced: usize,
+    /// How often the rarer things happened.
+    pub(crate) happened_to_it: BTreeMap<&'static str, usize>,
     /// Which attempts have shown an end, and as which they did.
     pub(crate) shown: BTreeMap<Millis, Vec<usize>>,
     pub(super) attempts: BTreeMap<usize, u32>,
@@ -104,6 +106,7 @@ impl World {
             deaths_left,
             resumed: 0,
             fenced: 0,
+            happened_to_it: BTreeMap::new(),
             shown: BTreeMap::new(),
             attempts: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -249,6 +252,13 @@ impl World {
         if self.now_ms >= self.life.corrected_ms + self.life.settings.slide_ms {
             let correction = self.life.pace.correct(at(self.now_ms + self.life.wall_ahead_ms), now);
             self.life.corrected_ms = self.now_ms;
+            if let Some(change) = correction.change {
+                self.count(match change {
+                    ClockChange::Forward { .. } => "clock set forward",
+                    ClockChange::Ahead { .. } => "clock set back",
+                    ClockChange::InStep => "clock in step again",
+                });
+            }
             if let Some(ClockChange::Forward { by_ms }) = correction.change {
                 self.give(Input::ClockStepped { by_ms });
             }
@@ -307,6 +317,11 @@ impl World {
             self.life.oracle.effect(self.now_ms, &effect, &self.logs);
             self.perform(effect);
         }
+    }
+
+    /// Something rare happened, which the run is to have seen.
+    pub(crate) fn count(&mut self, what: &'static str) {
+        *self.happened_to_it.entry(what).or_default() += 1;
     }
 
     pub(crate) fn record(&mut self, what: &dyn std::fmt::Debug) {
