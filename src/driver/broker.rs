@@ -209,3 +209,22 @@ fn log_ranges(admin: &Admin, partitions: &[Partition]) -> anyhow::Result<BTreeMa
     let ranges = admin.log_range(partitions)?;
     Ok(partitions.iter().cloned().zip(ranges).filter_map(|(p, range)| Some((p, range.ok()?))).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_or_fails_ends_the_job_with_the_reason() {
+        let (answers, mut incoming) = mpsc::unbounded_channel();
+        spawn("kafka-looks", answers.clone(), || panic!("a defect")).unwrap();
+        let reason = |answer| match answer {
+            Some(Answer::Failed(reason)) => reason,
+            other => panic!("{other:?}"),
+        };
+        assert!(reason(incoming.blocking_recv()).contains("kafka-looks has panicked"));
+        spawn("kafka-commits", answers, || anyhow::bail!("no Kafka")).unwrap();
+        assert_eq!(reason(incoming.blocking_recv()), "no Kafka");
+        assert!(incoming.blocking_recv().is_none(), "one that ends well says nothing");
+    }
+}

@@ -244,6 +244,11 @@ impl State {
         !self.slides.any_open() && self.durable.is_idle()
     }
 
+    /// Whether only the last commit is left to be made.
+    fn is_ending(&self) -> bool {
+        self.stopping.is_some() && self.all_settled()
+    }
+
     fn fail(&mut self, reason: String) {
         self.finish(Outcome::Failed(reason));
     }
@@ -278,7 +283,7 @@ impl State {
             gathered.filter(|&gathered_ms| !self.partitions.ever_placed() && gathered_ms > now_ms),
             self.sessions.next_judgement(&self.settings, &self.slides),
             self.slots.next_change(),
-            self.commits.next_due(),
+            self.commits.next_due(self.is_ending()),
             self.looks.next_due(),
             self.stopping.map(|stopping| stopping.deadline_ms),
         ];

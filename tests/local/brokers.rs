@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use rustix::process::Signal;
 
 use crate::job::{Job, PATIENCE};
 use crate::mock::Mock;
@@ -108,6 +109,41 @@ fn a_group_without_a_coordinator_delays_the_start() {
         job.until_total(total);
         job.finish();
     }
+}
+
+/// Without a checkpoint a restart begins where the group stands.
+#[test]
+fn a_stop_that_cannot_commit_says_so_and_fails() {
+    let mut mock = Mock::new(1, 1);
+    let mut job = mock.job().start();
+    job.until_total(mock.write(10));
+    // More than a stop's time has tries.
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN;
+    mock.cluster.request_errors(RDKafkaApiKey::OffsetCommit, &[error; 1_000]);
+    job.until_total(mock.write(10));
+    job.signal(Signal::INT);
+    assert_eq!(job.exit_code(), 1, "{}", job.seen);
+    let last = job.seen.log.last().unwrap();
+    assert!(last.contains("the last offsets could not be committed"), "{}", job.seen);
+    assert_eq!(job.seen.total(), 20, "the last cut is printed all the same");
+}
+
+#[test]
+fn a_stop_outlasts_commits_that_fail() {
+    let mut mock = Mock::new(1, 1);
+    let mut job = mock.job().start();
+    job.until_total(mock.write(10));
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN;
+    mock.cluster.request_errors(RDKafkaApiKey::OffsetCommit, &[error; 2]);
+    let total = mock.write(10);
+    job.until_total(total);
+    job.signal(Signal::INT);
+    assert_eq!(job.exit_code(), 0, "{}", job.seen);
+    // Everything was committed by then.
+    let mut again = mock.job().start();
+    again.until("windows without a record", |seen| seen.windows.len() > 2);
+    assert_eq!(again.seen.total(), 0, "{}", again.seen);
+    again.finish();
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod world;
 mod happening;
 mod life;
+mod clock;
 mod attempts;
 mod keeping;
 mod writer;

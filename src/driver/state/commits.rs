@@ -11,6 +11,8 @@ use crate::ids::{Millis, Offset, Partition, Position};
 
 /// Commits follow each other no faster, milliseconds.
 const EVERY_MS: Millis = 1_000;
+/// The same at a stop, after one that failed: there is not much time left. Milliseconds.
+const LAST_EVERY_MS: Millis = 200;
 /// A group that refuses is asked again after this time: its other members may have left. Milliseconds.
 const REFUSED_EVERY_MS: Millis = 10_000;
 /// Every position is committed again after so long: brokers before 2.1 forget quiet partitions after a day.
@@ -61,12 +63,12 @@ impl Commits {
         self.behind = true;
     }
 
-    /// When something is to be committed next.
-    pub(super) fn next_due(&self) -> Option<Millis> {
+    /// When something is to be committed next; `ending`: everything is settled, and the job stops.
+    pub(super) fn next_due(&self, ending: bool) -> Option<Millis> {
         if !self.begun || self.under_way.is_some() {
             return None;
         }
-        let soon = self.last_ms.filter(|_| self.behind).map(|last_ms| last_ms + self.wait_ms());
+        let soon = self.last_ms.filter(|_| self.behind).map(|last_ms| last_ms + self.wait_ms(ending));
         let everything = self.everything_ms.map(|last_ms| last_ms + EVERYTHING_EVERY_MS);
         soon.into_iter().chain(everything).min()
     }
@@ -81,8 +83,12 @@ impl Commits {
     }
 
     /// How soon after the last commit the next one may be made.
-    fn wait_ms(&self) -> Millis {
-        if self.answer == Some(CommitAnswer::Refused) { REFUSED_EVERY_MS } else { EVERY_MS }
+    fn wait_ms(&self, ending: bool) -> Millis {
+        match self.answer {
+            Some(CommitAnswer::Refused) => REFUSED_EVERY_MS,
+            Some(CommitAnswer::Failed) if ending => LAST_EVERY_MS,
+            _ => EVERY_MS,
+        }
     }
 
     fn outstanding(&self, partitions: &Partitions) -> Vec<(Partition, Position)> {
@@ -95,7 +101,7 @@ impl Commits {
 
 impl State {
     pub(super) fn commit_if_due(&mut self, now_ms: Millis) {
-        let ending = self.stopping.is_some() && self.all_settled();
+        let ending = self.is_ending();
         let commits = &mut self.commits;
         if !commits.begun || commits.under_way.is_some() {
             return;
@@ -105,8 +111,8 @@ impl State {
             commits.committed.clear();
             commits.everything_ms = Some(now_ms);
         }
-        let due = commits.last_ms.is_none_or(|last_ms| now_ms >= last_ms + commits.wait_ms());
-        // At the end what has moved since the last answer is committed at once; what failed waits as ever.
+        let due = commits.last_ms.is_none_or(|last_ms| now_ms >= last_ms + commits.wait_ms(ending));
+        // At the end what has moved since the last answer is committed at once; what failed waits a little.
         let at_once =
             ending && commits.answer != Some(CommitAnswer::Failed) && !commits.idle(&self.partitions);
         if !(everything || (commits.behind && due) || at_once) {

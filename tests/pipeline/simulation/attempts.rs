@@ -10,7 +10,7 @@ use spindle::source::start::{self, Loss, LossPolicy, StartError, StartRule};
 use spindle::wire::message::Delta;
 
 use super::happening::Happening;
-use super::life::{Life, Stage, at};
+use super::life::{Life, Stage};
 use super::process::Mail;
 use super::world::{Phase, World};
 
@@ -197,15 +197,6 @@ impl World {
             }));
         }
         Ok((starts, losses))
-    }
-
-    /// As the driver's loop does when the last durable end is ahead of its clock.
-    fn go_on_from(&mut self, end_ms: Millis) {
-        if let Some(by_ms) = self.life.pace.go_on_from(end_ms, at(self.now_ms)) {
-            self.record(&("labels go on ahead", by_ms));
-            self.count("went on ahead of its clock");
-            self.drive(Input::ClockStepped { by_ms });
-        }
     }
 
     /// An end is shown once per attempt, later ones by later attempts; with `wait` by one attempt only.

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Write as _;
 
-use spindle::driver::pace::ClockChange;
 use spindle::driver::state::{CommitAnswer, Effect, Input, Outcome, Settings, Start};
 use spindle::ids::{Generation, Millis, Partition, Position, Session, Slot};
 use spindle::random::Random;
@@ -236,36 +235,6 @@ impl World {
         }
     }
 
-    /// What the driver's clock shows.
-    pub(crate) fn drivers_ms(&self) -> Millis {
-        self.life.pace.now_ms(at(self.now_ms))
-    }
-
-    /// The time that the driver names windows by.
-    pub(crate) fn label_ms(&self) -> Millis {
-        self.life.pace.label_ms(at(self.now_ms))
-    }
-
-    /// As the driver's loop does, once per slide.
-    fn look_at_the_clock(&mut self) {
-        let now = at(self.now_ms);
-        if self.now_ms >= self.life.corrected_ms + self.life.settings.slide_ms {
-            let correction = self.life.pace.correct(at(self.now_ms + self.life.wall_ahead_ms), now);
-            self.life.corrected_ms = self.now_ms;
-            if let Some(change) = correction.change {
-                self.count(match change {
-                    ClockChange::Forward { .. } => "clock set forward",
-                    ClockChange::Ahead { .. } => "clock set back",
-                    ClockChange::InStep => "clock in step again",
-                });
-            }
-            if let Some(ClockChange::Forward { by_ms }) = correction.change {
-                self.give(Input::ClockStepped { by_ms });
-            }
-        }
-        self.life.oracle.ahead_ms = self.label_ms() - self.now_ms;
-    }
-
     pub(crate) fn drive(&mut self, input: Input) {
         if self.life.is_over() || self.outcome.is_some() {
             return;
@@ -296,7 +265,7 @@ impl World {
         self.after(wait_ms, Happening::Wake(self.life.wakes));
     }
 
-    fn give(&mut self, input: Input) {
+    pub(super) fn give(&mut self, input: Input) {
         let effects = self.life.driver.step(self.drivers_ms(), input);
         self.perform_all(effects);
     }
