@@ -74,6 +74,10 @@ const JAVA: &[(&str, &str)] = &[
 const OPENSSL: &str = "leave it out; OpenSSL decides";
 const NO_JAVA: &str = "leave it out; there is no JVM to load a class";
 
+/// How long a broker may hold an empty answer back at most, milliseconds. Windows claim to be complete by answers that
+/// are at most 2 s old.
+const FETCH_WAIT_MS_MAX: u64 = 500;
+
 /// Refuses what Spindle owns, what only Java knows, and what librdkafka does not take.
 pub(super) fn check(properties: &SecretMap, at: &KeyPath) -> Result<(), Problem> {
     for (name, value) in properties.iter() {
@@ -92,6 +96,12 @@ pub(super) fn check(properties: &SecretMap, at: &KeyPath) -> Result<(), Problem>
                 at.key(name),
                 "is a JKS file; librdkafka reads PKCS#12: convert it by keytool -importkeystore \
                  -deststoretype PKCS12, or set ssl.certificate.location and ssl.key.location (PEM)",
+            ));
+        }
+        if name == "fetch.wait.max.ms" && value.parse::<u64>().is_ok_and(|ms| ms > FETCH_WAIT_MS_MAX) {
+            return Err(Problem::value(
+                at.key(name),
+                "is more than 500; windows could not be complete: they go by how far logs reached at most 2 s ago",
             ));
         }
         if name == "ssl.endpoint.identification.algorithm" && value.is_empty() {

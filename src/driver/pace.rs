@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use crate::ids::Millis;
 
-/// Correction per slide at most, as a part of the slide: windows stay evenly spaced while the clock is put right.
-const CORRECTION_PER_SLIDE: i64 = 100;
+/// Correction at most, as a part of the time between two looks: windows stay evenly spaced while the clock is put right.
+const CORRECTION_PART: i64 = 100;
+/// The wall clock is looked at once per slide, and at least this often, milliseconds: time-outs must not notice a
+/// correction.
+const LOOK_EVERY_MS_MAX: Millis = 1_000;
 
 /// Nanoseconds of a millisecond: time within is to the nanosecond, so that a window is not late by a rounding.
 const NS_PER_MS: i64 = 1_000_000;
@@ -78,6 +81,11 @@ impl Pace {
         Self { slide_ms, anchor_ns, anchor: monotonic, shift_ms: 0, suspicion: None, ahead: false }
     }
 
+    /// How often [`Self::correct`] is to be called, milliseconds.
+    pub fn look_every_ms(&self) -> Millis {
+        self.slide_ms.min(LOOK_EVERY_MS_MAX)
+    }
+
     /// The time now that time-outs run on, milliseconds. No step of the wall clock shows in it.
     pub fn now_ms(&self, monotonic: Duration) -> Millis {
         self.now_ns(monotonic).div_euclid(NS_PER_MS)
@@ -88,7 +96,7 @@ impl Pace {
         self.now_ms(monotonic) + self.shift_ms
     }
 
-    /// Looks at the wall clock; called once per slide. Drift is corrected a little, never past the wall clock. Of a
+    /// Looks at the wall clock; called every [`Self::look_every_ms`]. Drift is corrected a little, never past the wall clock. Of a
     /// step forward the label takes all at once. After a step back it goes on and is only slowed.
     pub fn correct(&mut self, wall: Duration, monotonic: Duration) -> Correction {
         let mut difference_ns = nanos(wall) - self.label_ns(monotonic);
@@ -111,7 +119,7 @@ impl Pace {
             }
             _ => None,
         };
-        let step_ns = (self.slide_ms / CORRECTION_PER_SLIDE).max(1).saturating_mul(NS_PER_MS);
+        let step_ns = (self.look_every_ms() / CORRECTION_PART).max(1).saturating_mul(NS_PER_MS);
         let passed_ns = nanos(monotonic.saturating_sub(self.anchor));
         let correction_ns = difference_ns.clamp(-step_ns.min(passed_ns), step_ns);
         self.anchor_ns += correction_ns;

@@ -207,9 +207,9 @@ impl Driver {
         self.look_at_the_clock().or_else(|| self.put(input))
     }
 
-    /// Once per slide.
+    /// Once per slide, or more often.
     fn look_at_the_clock(&mut self) -> Option<Ended> {
-        if self.now_ms() < self.corrected_ms.saturating_add(self.slide_ms) {
+        if self.now_ms() < self.corrected_ms.saturating_add(self.pace.look_every_ms()) {
             return None;
         }
         let correction = self.pace.correct(self.clock.wall(), self.clock.monotonic());

@@ -96,7 +96,7 @@ impl State {
         match input {
             Input::Tick => self.tick(now_ms),
             Input::Started { starts, asked_ms, resumed } => self.started(now_ms, starts, asked_ms, resumed),
-            Input::Looked { look, facts, unclear } => self.looked(look, facts, &unclear),
+            Input::Looked { look, facts, unclear } => self.looked(now_ms, look, facts, &unclear),
             Input::LookFailed { look } => self.look_failed(look),
             Input::Opened { session, attempt } => self.opened(now_ms, session, attempt),
             Input::Closed { session, reason } => self.end(now_ms, session, EndReason::Closed(reason)),
@@ -233,9 +233,11 @@ impl State {
         }
         match (settled, committed) {
             (true, true) => self.finish(Outcome::Stopped(Stop::Clean)),
-            (_, false) if !self.durable.is_kept() => self.fail(UNCOMMITTED.to_owned()),
-            (true, false) => self.finish(Outcome::Stopped(Stop::Uncommitted)),
-            (false, _) => self.finish(Outcome::Stopped(Stop::Unfinished)),
+            (_, false) if !self.durable.is_kept() && self.slides.closed_ms.is_some() => {
+                self.fail(UNCOMMITTED.to_owned());
+            }
+            (true, false) if self.durable.is_kept() => self.finish(Outcome::Stopped(Stop::Uncommitted)),
+            _ => self.finish(Outcome::Stopped(Stop::Unfinished)),
         }
     }
 
@@ -275,7 +277,10 @@ impl State {
         self.memory_high = high;
     }
 
-    fn next_wake(&self, now_ms: Millis) -> Millis {
+    fn next_wake(&mut self, now_ms: Millis) -> Millis {
+        if self.slides.is_closing(self.durable.has_room()) {
+            return now_ms;
+        }
         let cut = self.can_cut().then(|| self.slides.next_cut_ms(now_ms, self.settings.slide_ms));
         let gathered = self.sessions.first_opened_ms().map(|opened_ms| opened_ms + GATHER_MS);
         let due = [

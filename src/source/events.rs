@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde::Deserialize;
 
 use super::native;
-use crate::ids::Offset;
+use crate::ids::{Offset, Partition};
 
 /// Partition errors kept until they are looked at; more are dropped, as statistics tell the state of partitions too.
 const PARTITION_ERRORS_MAX: usize = 1024;
@@ -66,6 +66,19 @@ pub(super) struct Broker {
     pub(super) state: String,
     /// Microseconds since something was received, -1 when nothing was.
     pub(super) rxidle: i64,
+    #[serde(default)]
+    pub(super) disconnects: u64,
+    #[serde(default)]
+    pub(super) req_timeouts: u64,
+    #[serde(default)]
+    pub(super) req: Requests,
+}
+
+/// Requests that were sent, by their names.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Requests {
+    #[serde(rename = "Fetch", default)]
+    pub(super) fetch: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,6 +105,11 @@ fn unknown() -> Offset {
 }
 
 impl Statistics {
+    /// What they say of a partition.
+    pub(super) fn partition(&self, partition: &Partition) -> Option<&PartitionStatistics> {
+        self.topics.get(&*partition.topic)?.partitions.get(&partition.number.to_string())
+    }
+
     /// The broker with this id.
     pub(super) fn broker(&self, id: i32) -> Option<(&str, &Broker)> {
         self.brokers

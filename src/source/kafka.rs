@@ -16,10 +16,12 @@ use super::{Progress, SourceError, Visit};
 use crate::ids::{Offset, Partition, Position};
 
 mod health;
+mod heard;
 mod renewal;
 mod wake;
 
 use health::SILENCE;
+use heard::Fetches;
 use renewal::Renewal;
 use wake::Wake;
 pub use wake::Waker;
@@ -46,6 +48,8 @@ pub struct KafkaSource {
     stopped_once: HashSet<Partition>,
     /// When the next client may take the place of this one, which such partitions wait for.
     renewal: Renewal,
+    /// What this client has asked of brokers.
+    fetches: Fetches,
     /// The ids under which this client reads topics.
     topic_ids: HashMap<String, String>,
     wake: Arc<Wake>,
@@ -69,6 +73,7 @@ impl KafkaSource {
             slots: Slots::default(),
             stopped_once: HashSet::new(),
             renewal: Renewal::default(),
+            fetches: Fetches::default(),
             topic_ids: HashMap::new(),
             wake: Arc::clone(&wake),
             silence: SILENCE + Duration::from_millis(fetch_wait),
@@ -90,7 +95,9 @@ impl KafkaSource {
         for (partition, position) in partitions {
             let mut slot =
                 Slot::new(partition, *position).ok_or_else(|| failed("not a topic name".to_owned()))?;
-            slot.waits = self.stopped_once.contains(partition);
+            // A client that read another topic of that name asks nobody whether there is a new one.
+            let other = self.topic_ids.get(&*partition.topic).is_some_and(|id| slot.is_of_another(id));
+            slot.waits = other || self.stopped_once.contains(partition);
             let waits = slot.waits;
             let index = self.slots.insert(slot);
             if !waits {
@@ -295,6 +302,7 @@ impl KafkaSource {
         self.slots.forget_handles();
         self.stopped_once.clear();
         self.topic_ids.clear();
+        self.fetches = Fetches::default();
         self.events = Queue::of_events(&client);
         self.queue = queue;
         self.client = client;

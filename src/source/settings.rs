@@ -97,7 +97,7 @@ impl ClientSettings {
         set("enable.auto.offset.store", "false");
         set("enable.partition.eof", "true");
         set("allow.auto.create.topics", "false");
-        set("statistics.interval.ms", "1000");
+        set("statistics.interval.ms", "500");
         set("queued.max.messages.kbytes", &kbytes.to_string());
         // Metadata lines tell when a topic was deleted and created anew; there are few of them.
         let debug = user.get("debug").map_or(String::new(), |debug| format!("{debug},"));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka_sys::rd_kafka_resp_err_t as ErrorCode;
 
@@ -50,6 +51,8 @@ pub(super) struct Slot {
     pub(super) fault: Option<Fault>,
     /// What the newest statistics say; only passing faults.
     pub(super) blocked: Option<Fault>,
+    /// The broker it is fetched from, and since which statistics at the latest.
+    pub(super) fetched_from: Option<(i32, Duration)>,
     /// How far the log reached when the leader last said so, to this client.
     pub(super) heard_end: Option<HeardEnd>,
     pub(super) bucket: Option<Bucket>,
@@ -71,6 +74,7 @@ impl Slot {
             at_end: false,
             fault: None,
             blocked: None,
+            fetched_from: None,
             heard_end: None,
             bucket: None,
             waits: false,
@@ -106,7 +110,7 @@ impl Slot {
         self.identified = false;
         self.fault = None;
         self.blocked = None;
-        self.heard_end = None;
+        (self.fetched_from, self.heard_end) = (None, None);
     }
 
     /// Why its records must not count: the topic has an id, and the client has not said that it reads that one. It says
@@ -117,6 +121,11 @@ impl Slot {
         Some(Fault::Gone(format!(
             "the client does not say whether it reads the topic with the id {expected}"
         )))
+    }
+
+    /// Whether the topic with this id is not the one that is to be read.
+    pub(super) fn is_of_another(&self, id: &str) -> bool {
+        self.topic_id.as_ref().is_some_and(|expected| expected != id)
     }
 
     /// The client reads the topic under this id.

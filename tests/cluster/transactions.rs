@@ -68,7 +68,9 @@ fn an_open_transaction_is_named_and_windows_claim_nothing() {
     job.until_within(Duration::from_secs(15), "windows that say what is held back", |seen| {
         seen.windows.last().is_some_and(|window| window.unread == [held.clone()] && !window.complete)
     });
-    assert_eq!(job.seen.logs("an open transaction holds the partition back"), 1, "{}", job.seen);
+    job.until("the log names it, once", |seen| {
+        seen.logs("an open transaction holds the partition back") == 1
+    });
     let (code, attention) = check(&url);
     assert_eq!(code, 1, "{attention}");
     assert!(attention.contains(&format!("holds back 500 records of {held}")), "{attention}");

@@ -35,7 +35,7 @@ use world::{BEGIN_MS, World};
 const SEEDS: u64 = 10_000;
 
 /// What happens seldom in a world, and must in a run.
-const RARE: [&str; 10] = [
+const RARE: [&str; 11] = [
     "clock set forward",
     "clock set back",
     "clock in step again",
@@ -43,6 +43,7 @@ const RARE: [&str; 10] = [
     "went on with its own claim",
     "look failed",
     "partition found",
+    "partition hidden",
     "partition gone",
     "held back",
     "oldest records expired",

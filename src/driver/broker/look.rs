@@ -22,11 +22,10 @@ pub(super) fn look(admin: &Admin, rule: &TopicsRule) -> anyhow::Result<Looked> {
     let Topics { found: topics, unclear, .. } = admin.describe(rule)?;
     let partitions: Vec<_> = topics.iter().flat_map(partitions_of).collect();
     let ranges = log_ranges(admin, &partitions)?;
-    let infos = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |info| (topic, info)));
-    let facts = partitions.iter().zip(infos).map(|(partition, (topic, info))| Facts {
+    let of_topics = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |_| topic));
+    let facts = partitions.iter().zip(of_topics).map(|(partition, topic)| Facts {
         partition: partition.clone(),
         topic_id: topic.id,
-        led: info.leader >= 0,
         log: ranges.get(partition).copied(),
     });
     let facts = facts.collect();

@@ -18,16 +18,18 @@ impl Observer {
             }
             Event::Lost(loss) => {
                 self.metrics.lost_offsets(loss.reason, loss.offsets());
-                if loss.reason == LossReason::Deleted {
-                    tracing::warn!("{loss}; the job goes on without it");
-                    self.forget(&loss.partition);
-                } else {
-                    tracing::warn!("{loss}; reading goes on behind it");
+                match loss.reason {
+                    LossReason::Deleted => tracing::warn!("{loss}; the job goes on without it"),
+                    _ => tracing::warn!("{loss}; reading goes on behind it"),
                 }
             }
             Event::PartitionAdded(partition, offset) => {
                 tracing::info!(%partition, offset, "a new partition is read from its beginning");
             }
+            Event::Gone(partition) => {
+                tracing::warn!(%partition, "the topic was deleted; the job waits until it is there again");
+            }
+            Event::PartitionLeft(partition) => self.forget(partition),
             Event::BeginsLater(partition, offset) => {
                 tracing::info!(%partition, offset, "the oldest records expired before the first was read; it begins here");
             }

@@ -1,6 +1,7 @@
 //! What is measured of windows that wait to be printed.
 
 use super::*;
+use crate::driver::state::Event;
 use crate::sink::samples::window;
 
 fn observer() -> Observer {
@@ -32,4 +33,29 @@ fn a_timestamp_in_seconds_makes_no_lag_of_decades() {
     for reached_ms in [Some(now_ms / 1_000), Some(now_ms * 1_000), Some(now_ms + 1_500), None] {
         assert_eq!(age(reached_ms, now_ms), Duration::ZERO, "{reached_ms:?}");
     }
+}
+
+/// Its owner gives it up with the next cut, after the loss was told.
+#[test]
+fn a_partition_that_left_the_job_leaves_no_series_behind() {
+    let mut observer = observer();
+    let gone = Partition::new("t", 0);
+    let session = Session { slot: Slot(0), generation: Generation(0), connection: 1 };
+    let range = Range {
+        partition: gone.clone(),
+        from: 10,
+        until: Position::at(10),
+        log_end: Some(30),
+        heard: None,
+        reached_ms: None,
+        reading: Reading::Gone("no such topic".to_owned()),
+    };
+    let delta =
+        |cut| Delta { cut: CutNumber(cut), ranges: vec![range.clone()], records: 0, unkeyed: Vec::new() };
+    observer.delta(session, &delta(2), 1_000, Duration::ZERO);
+    observer.delta(session, &delta(3), 2_000, Duration::ZERO);
+    observer.event(&Event::PartitionLeft(gone));
+    let metrics = observer.metrics().encode();
+    assert!(!metrics.contains(r#"topic="t""#), "{metrics}");
+    assert_eq!(observer.lag().records, 0);
 }

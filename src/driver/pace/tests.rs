@@ -124,3 +124,14 @@ fn a_driver_goes_on_from_an_end_that_is_far_ahead_and_waits_for_one_that_is_near
     let walls = (1..=2).map(|slide| EPOCH + slide * SECOND);
     assert_eq!(changes(&mut pace, 1_000, 1, walls), [(2, ClockChange::InStep)]);
 }
+
+#[test]
+fn own_time_never_goes_back_nor_jumps_with_long_slides() {
+    for wall in [EPOCH + HOUR - 60 * SECOND, EPOCH + HOUR + 60 * SECOND] {
+        let mut pace = Pace::start(3_600_000, at(EPOCH), at(0));
+        let before = pace.now_ms(at(HOUR));
+        pace.correct(at(wall), at(HOUR));
+        let moved = pace.now_ms(at(HOUR + SECOND)) - before;
+        assert!((990..=1_010).contains(&moved), "a second takes {moved} ms");
+    }
+}

@@ -42,6 +42,8 @@ pub(super) struct Commits {
     behind: bool,
     last_ms: Option<Millis>,
     everything_ms: Option<Millis>,
+    /// Whether everything is to be committed again, moved or not.
+    again: bool,
     answer: Option<CommitAnswer>,
 }
 
@@ -92,11 +94,16 @@ impl Commits {
     }
 
     fn outstanding(&self, partitions: &Partitions) -> Vec<(Partition, Position)> {
-        // The group takes nothing for a partition that does not exist.
-        let there = partitions.iter().filter(|(_, held)| !held.gone);
-        let moved = there.filter(|(p, held)| self.committed.get(*p) != Some(&held.settled.offset));
-        moved.map(|(partition, held)| (partition.clone(), held.settled)).collect()
+        let mut positions = all(partitions);
+        positions.retain(|(partition, position)| self.committed.get(partition) != Some(&position.offset));
+        positions
     }
+}
+
+/// What can be committed: the group takes nothing for a partition that does not exist.
+fn all(partitions: &Partitions) -> Vec<(Partition, Position)> {
+    let there = partitions.iter().filter(|(_, held)| !held.gone);
+    there.map(|(partition, held)| (partition.clone(), held.settled)).collect()
 }
 
 impl State {
@@ -108,7 +115,7 @@ impl State {
         }
         let everything = commits.everything_ms.is_none_or(|last_ms| now_ms >= last_ms + EVERYTHING_EVERY_MS);
         if everything {
-            commits.committed.clear();
+            commits.again = true;
             commits.everything_ms = Some(now_ms);
         }
         let due = commits.last_ms.is_none_or(|last_ms| now_ms >= last_ms + commits.wait_ms(ending));
@@ -119,7 +126,8 @@ impl State {
             return;
         }
         commits.behind = false;
-        let positions = commits.outstanding(&self.partitions);
+        let positions =
+            if commits.again { all(&self.partitions) } else { commits.outstanding(&self.partitions) };
         if !positions.is_empty() {
             commits.under_way = Some(positions.clone());
             commits.last_ms = Some(now_ms);
@@ -137,6 +145,7 @@ impl State {
             CommitAnswer::Taken => {
                 commits.start_answered = true;
                 commits.refused.clear();
+                commits.again = false;
                 commits.committed.extend(offsets);
             }
             CommitAnswer::Refused => {
@@ -145,7 +154,11 @@ impl State {
                 commits.refused.extend(offsets);
                 self.out.push(Effect::Event(Event::CommitRefused));
             }
-            CommitAnswer::Failed => commits.behind = true,
+            CommitAnswer::Failed => {
+                commits.behind = true;
+                // Perhaps a topic is not there any more.
+                self.looks.hurry();
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ impl State {
         let Some(live) = self.sessions.get_mut(session) else { return };
         let checked = check(live, &delta).and_then(|()| self.check_offsets(session, &delta));
         match checked {
-            Ok(()) => self.accept(now_ms, session, delta),
+            Ok(()) => self.accept(session, delta),
             Err(reason) => self.end(now_ms, session, EndReason::Refused(reason)),
         }
     }
@@ -61,14 +61,14 @@ impl State {
         Ok(())
     }
 
-    fn accept(&mut self, now_ms: Millis, session: Session, delta: Delta) {
+    fn accept(&mut self, session: Session, delta: Delta) {
         let Some(live) = self.sessions.get_mut(session) else { return };
         let Some(Owed { release, .. }) = live.owed.pop_front() else { return };
         let staged = live.staged.remove(&delta.cut).unwrap_or_default();
         let sent_ms = self.slides.of_cut(delta.cut).map_or(Millis::MIN, |slide| slide.sent_ms);
         let mut ranges = Vec::with_capacity(delta.ranges.len());
         for range in delta.ranges {
-            ranges.push((range.partition.clone(), self.advance_partition(now_ms, range, sent_ms)));
+            ranges.push((range.partition.clone(), self.advance_partition(range, sent_ms)));
         }
         if let Some(slide) = self.slides.of_cut(delta.cut) {
             slide.answered(session);
@@ -83,7 +83,7 @@ impl State {
 
     /// Reading of a partition has got further. The cut was sent at `sent_ms`, so that what a reader had heard when it
     /// answered is not older than its age before that.
-    fn advance_partition(&mut self, now_ms: Millis, range: Range, sent_ms: Millis) -> ReadRange {
+    fn advance_partition(&mut self, range: Range, sent_ms: Millis) -> ReadRange {
         let following = match range.reading {
             Reading::Following => Following::Yes,
             Reading::Starting => Following::Soon,
@@ -96,10 +96,20 @@ impl State {
         read.until = held.position;
         held.reached_ms = range.reached_ms.or(held.reached_ms);
         held.unasked &= following != Following::Yes && range.until.offset == range.from;
-        if let Some(heard) = range.heard.filter(|_| following != Following::No) {
-            let age_ms = Millis::try_from(heard.age_ms).unwrap_or(Millis::MAX);
-            held.ends.hear(sent_ms.saturating_sub(age_ms), heard.end);
-            held.transaction = OpenTransaction::follow(held.transaction, heard.end, heard.high, now_ms);
+        match range.heard {
+            // Where reading begins anew its last reader tells of the log before.
+            _ if held.anew.is_some() => {}
+            _ if following == Following::No => held.transaction = None,
+            Some(heard) => {
+                let heard_ms = sent_ms.saturating_sub(Millis::try_from(heard.age_ms).unwrap_or(Millis::MAX));
+                held.ends.hear(heard_ms, heard.end);
+                held.transaction = OpenTransaction::follow(held.transaction, heard.end, heard.high, heard_ms);
+            }
+            None => {}
+        }
+        if following == Following::Yes {
+            // Who delivers it knows better than a broker that does not know it.
+            (held.absent_ms, held.gone) = (None, false);
         }
         self.suspect(&range.partition, &range.reading);
         read

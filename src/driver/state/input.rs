@@ -79,8 +79,6 @@ pub struct Facts {
     pub partition: Partition,
     /// Its topic's identity, where the broker knows one.
     pub topic_id: Option<TopicId>,
-    /// Whether it has a leader.
-    pub led: bool,
     /// How far its log reaches; `None` if the broker could not say.
     pub log: Option<LogRange>,
 }
@@ -273,6 +271,10 @@ pub enum Event {
     Lost(Loss),
     /// A partition appeared and is read from its beginning.
     PartitionAdded(Partition, Offset),
+    /// A topic that the job names does not exist any more; the job waits for it.
+    Gone(Partition),
+    /// A partition does not exist any more and has left the job; nothing of it is read from here on.
+    PartitionLeft(Partition),
     /// The oldest records expired before the first was read: the partition begins later.
     BeginsLater(Partition, Offset),
     /// An open transaction that does not end keeps this many records of the partition back; 0: no more.

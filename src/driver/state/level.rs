@@ -21,6 +21,8 @@ use crate::source::usable_timestamp;
 
 /// How long before a slide's begin an end may have been heard to count for it, milliseconds.
 pub(super) const FRESH_MS: Millis = 2_000;
+/// A partition of which nothing was heard for so long after it was given to a reader is unread, milliseconds.
+const SILENT_MS: Millis = 3_000;
 /// Ends are remembered this far apart, milliseconds. It bounds how many there are.
 const APART_MS: Millis = 250;
 
@@ -31,17 +33,19 @@ pub(super) struct HeardEnds {
     ends: VecDeque<(Millis, Offset)>,
     /// The newest of all, however old it is.
     newest: Option<Offset>,
+    /// Whether a reader has heard any.
+    heard: bool,
 }
 
 impl HeardEnds {
     /// Of a log whose end is known when reading begins, or begins anew.
     pub(super) fn begin(heard_ms: Millis, end: Option<Offset>) -> Self {
-        Self { ends: end.map(|end| (heard_ms, end)).into_iter().collect(), newest: end }
+        Self { ends: end.map(|end| (heard_ms, end)).into_iter().collect(), newest: end, heard: false }
     }
 
     /// The leader has said where the log ends.
     pub(super) fn hear(&mut self, heard_ms: Millis, end: Offset) {
-        self.newest = Some(end);
+        (self.newest, self.heard) = (Some(end), true);
         if self.ends.back().is_none_or(|(last_ms, _)| heard_ms >= last_ms + APART_MS) {
             self.ends.push_back((heard_ms, end));
         }
@@ -74,19 +78,25 @@ pub(super) struct OpenTransaction {
     pub stable: Offset,
     /// The high watermark.
     pub high: Offset,
-    /// When it was first seen there.
-    pub since_ms: Millis,
+    /// When the leader said so first, and last.
+    since_ms: Millis,
+    heard_ms: Millis,
 }
 
 /// The last stable offset must stand still for this long before its partition counts as held back, milliseconds.
 const HELD_AFTER_MS: Millis = 10_000;
 
 impl OpenTransaction {
-    /// What `before` has become now that the leader says this.
-    pub(super) fn follow(before: Option<Self>, stable: Offset, high: Offset, now_ms: Millis) -> Option<Self> {
+    /// What `before` has become by what the leader said at `heard_ms`.
+    pub(super) fn follow(
+        before: Option<Self>,
+        stable: Offset,
+        high: Offset,
+        heard_ms: Millis,
+    ) -> Option<Self> {
         let since_ms =
-            before.filter(|before| before.stable == stable).map_or(now_ms, |before| before.since_ms);
-        (high > stable).then_some(Self { stable, high, since_ms })
+            before.filter(|before| before.stable == stable).map_or(heard_ms, |before| before.since_ms);
+        (high > stable).then_some(Self { stable, high, since_ms, heard_ms })
     }
 
     /// Offsets that are kept back.
@@ -95,8 +105,8 @@ impl OpenTransaction {
     }
 
     /// Whether it has stood still for so long that nobody may end it.
-    pub(super) fn holds(&self, now_ms: Millis) -> bool {
-        now_ms >= self.since_ms + HELD_AFTER_MS
+    pub(super) fn holds(&self) -> bool {
+        self.heard_ms >= self.since_ms + HELD_AFTER_MS
     }
 }
 
@@ -127,8 +137,8 @@ impl State {
         for (partition, held) in self.partitions.iter_mut() {
             // What is on its way from one reader to another is in no range. While its end is fresh that is no harm.
             let following = slide.ranges.get(partition).map_or(Following::Soon, |range| range.following);
-            let held_back = held.transaction.is_some_and(|transaction| transaction.holds(now_ms));
-            let kept = following == Following::No || held_back || !held.led || !held.is_undisturbed();
+            let held_back = held.transaction.is_some_and(|transaction| transaction.holds());
+            let kept = following == Following::No || held_back || !held.is_undisturbed();
             let fresh = held.ends.fresh(slide.begin_ms);
             // Reading that begins anew may have a lower position than the one before, in another log.
             let until = held.closed.offset.min(held.position.offset);
@@ -137,9 +147,12 @@ impl State {
             let behind = held.ends.beyond(until) && (fresh || following == Following::Yes);
             judged.whole &= held.was_level && level;
             held.was_level = level;
-            if kept || !(fresh || behind) {
+            // The first reader has had no time to hear anything when it has just begun.
+            let began = !held.ends.heard && now_ms < held.assigned_ms + SILENT_MS;
+            let silent = !fresh && !behind && !began;
+            if kept || silent {
                 judged.unread.push(partition.clone());
-            } else if !level {
+            } else if behind && !level {
                 judged.behind_ms = judged.behind_ms.max(held.behind_ms(slide.end_ms));
             }
             if held_back != std::mem::replace(&mut held.held_back, held_back) {
@@ -201,9 +214,10 @@ mod tests {
         let at = |before, stable, high, now_ms| OpenTransaction::follow(before, stable, high, now_ms);
         let first = at(None, 5, 6, 1_000);
         let still = at(first, 5, 90, 10_999);
-        assert!(!still.unwrap().holds(10_999) && still.unwrap().holds(11_000));
+        assert!(!still.unwrap().holds());
+        assert!(at(still, 5, 90, 11_000).unwrap().holds());
         let moved = at(still, 6, 90, 11_500);
-        assert!(!moved.unwrap().holds(21_000), "others follow each other, none is stuck");
+        assert!(!at(moved, 6, 90, 21_000).unwrap().holds(), "others follow each other, none is stuck");
         assert_eq!(at(moved, 90, 90, 12_000), None);
     }
 }

@@ -67,6 +67,7 @@ impl State {
     /// The brokers could not say how the topics look.
     pub(super) fn look_failed(&mut self, look: u64) {
         if self.looks.answered(look).is_some() {
+            self.nothing_known(|_| true);
             self.looks.hurry();
         }
     }

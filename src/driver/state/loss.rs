@@ -21,7 +21,9 @@ const BELOW_MS: Millis = 10_000;
 #[derive(Debug, Clone, Copy)]
 struct Look {
     number: u64,
+    /// What it tells was seen between these times.
     asked_ms: Millis,
+    answered_ms: Millis,
 }
 
 /// What the broker's facts say about a position at which reading stopped, and whether the log was cut off below it:
@@ -45,8 +47,12 @@ fn judge(position: Position, truncated: bool, facts: &Facts) -> Option<(LossReas
 
 /// Whether the log ends below a position that no topic id vouches for.
 fn ends_below(position: Position, facts: &Facts) -> bool {
-    let named = position.topic_id.is_some() && facts.topic_id.is_some();
-    !named && facts.log.is_some_and(|log| position.offset > log.high)
+    !is_named(position, facts) && facts.log.is_some_and(|log| position.offset > log.high)
+}
+
+/// Whether topic ids tell if it is the same topic.
+fn is_named(position: Position, facts: &Facts) -> bool {
+    position.topic_id.is_some() && facts.topic_id.is_some()
 }
 
 /// Whether the broker says that the name belongs to another topic now.
@@ -77,9 +83,9 @@ impl State {
 
     /// Takes what the brokers say of every partition: new ones, recreated topics, leaders, suspects. What they say is
     /// not older than the question.
-    pub(super) fn looked(&mut self, look: u64, facts: Vec<Facts>, unclear: &[Arc<str>]) {
+    pub(super) fn looked(&mut self, now_ms: Millis, look: u64, facts: Vec<Facts>, unclear: &[Arc<str>]) {
         let Some(asked_ms) = self.looks.answered(look) else { return };
-        let look = Look { number: look, asked_ms };
+        let look = Look { number: look, asked_ms, answered_ms: now_ms };
         let topics: BTreeSet<_> = facts.iter().map(|facts| Arc::clone(&facts.partition.topic)).collect();
         let facts: BTreeMap<_, _> = facts.into_iter().map(|facts| (facts.partition.clone(), facts)).collect();
         for (partition, facts) in &facts {
@@ -91,8 +97,9 @@ impl State {
         let absent: Vec<_> = absent.cloned().collect();
         for partition in absent {
             let shrunk = topics.contains(&partition.topic);
-            self.absent(&partition, shrunk, asked_ms);
+            self.absent(&partition, shrunk, look);
         }
+        self.nothing_known(|partition| unclear.contains(&partition.topic));
         if self.partitions.iter().any(|(_, held)| held.is_in_question()) {
             self.looks.hurry();
         }
@@ -103,16 +110,25 @@ impl State {
             self.add_partition(partition, facts, look.asked_ms);
             return;
         };
-        held.led = facts.led;
-        (held.absent_ms, held.gone) = (None, false);
+        held.absent_ms = None;
         held.position.topic_id = held.position.topic_id.or(facts.topic_id);
         let suspect = held.suspect.filter(|suspect| look.number >= suspect.look);
         let recreated = renamed(held.position, facts);
-        if held.anew.is_some() || facts.log.is_none() || !(suspect.is_some() || recreated) {
+        let Some(log) = facts.log else { return };
+        // What was gone and is back is another topic, unless its id says otherwise.
+        let back = std::mem::take(&mut held.gone) && !is_named(held.position, facts);
+        if held.anew.is_some() || !(suspect.is_some() || recreated || back) {
+            return;
+        }
+        if back {
+            let (position, reason) = (held.position, LossReason::Recreated);
+            let (expected, resumed) = (position.offset, log.first);
+            let loss = Loss { partition: partition.clone(), expected, resumed, reason };
+            self.lose(loss, position, facts, look.asked_ms);
             return;
         }
         let below = ends_below(held.position, facts);
-        let below_ms = below.then(|| held.below_ms.unwrap_or(look.asked_ms));
+        let below_ms = below.then(|| held.below_ms.unwrap_or(look.answered_ms));
         held.below_ms = below_ms;
         if below_ms.is_some_and(|below_ms| look.asked_ms < below_ms + BELOW_MS) {
             return;
@@ -135,15 +151,17 @@ impl State {
 
     fn add_partition(&mut self, partition: &Partition, facts: &Facts, asked_ms: Millis) {
         let Some(log) = facts.log else { return };
-        let position = Position { topic_id: facts.topic_id, ..Position::at(log.first) };
+        let first = Position { topic_id: facts.topic_id, ..Position::at(log.first) };
+        let position = self.partitions.position_of_found(partition, first);
+        let offset = position.offset;
         let mut held = Held::new(position, HeardEnds::begin(asked_ms, Some(log.end)));
         if let Some(begin_ms) = self.slides.begun_ms() {
-            held.was_level = held.ends.level(log.first, begin_ms - self.settings.slide_ms);
+            held.was_level = held.ends.level(offset, begin_ms - self.settings.slide_ms);
         }
-        held.unasked = true;
+        held.unasked = offset == log.first;
         self.partitions.add(partition.clone(), held);
         self.commits.settled();
-        self.out.push(Effect::Event(Event::PartitionAdded(partition.clone(), log.first)));
+        self.out.push(Effect::Event(Event::PartitionAdded(partition.clone(), offset)));
     }
 
     fn lose(&mut self, loss: Loss, held: Position, facts: &Facts, asked_ms: Millis) {
@@ -177,18 +195,18 @@ impl State {
             Some(_) if held.leaving == Leaving::No => held.leaving = Leaving::AtNextCut,
             Some(_) => {}
         }
-        self.partitions.drop_over();
+        self.let_go();
         self.partitions.unsettle();
     }
 
     /// A look did not find the partition; `shrunk`: its topic is there with fewer. What stays away for long is gone. A
     /// topic that is named may come back and is waited for, if anything may be lost at all.
-    fn absent(&mut self, partition: &Partition, shrunk: bool, asked_ms: Millis) {
+    fn absent(&mut self, partition: &Partition, shrunk: bool, look: Look) {
         let Some(held) = self.partitions.get_mut(partition) else { return };
-        held.led = false;
-        let since_ms = *held.absent_ms.get_or_insert(asked_ms);
+        let since_ms = *held.absent_ms.get_or_insert(look.answered_ms);
         let offset = held.position.offset;
-        held.gone = asked_ms >= since_ms + GONE_MS;
+        let was_gone = held.gone;
+        held.gone |= look.asked_ms >= since_ms + GONE_MS;
         if !held.gone || held.anew == Some(Anew::Nowhere) {
             return;
         }
@@ -203,6 +221,15 @@ impl State {
             // The next driver must not look for it.
             self.durable.want_base();
             self.out.push(Effect::Event(Event::Lost(loss)));
+        } else if !was_gone {
+            self.out.push(Effect::Event(Event::Gone(partition.clone())));
+        }
+    }
+
+    /// The brokers could not say anything of these partitions: what lasts must be seen without a break.
+    pub(super) fn nothing_known(&mut self, of: impl Fn(&Partition) -> bool) {
+        for (_, held) in self.partitions.iter_mut().filter(|(partition, _)| of(partition)) {
+            (held.absent_ms, held.below_ms) = (None, None);
         }
     }
 }

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::level::{HeardEnds, OpenTransaction};
-use super::{Effect, GATHER_MS, Resumed, Start, State};
+use super::{Effect, Event, GATHER_MS, Resumed, Start, State};
 use crate::driver::assign;
 use crate::ids::{Millis, Partition, Position, Session};
 use crate::wire::message::ToExecutor;
+
+/// Partitions that have left the job are remembered up to this many.
+const LEFT_MAX: usize = 10_000;
 
 /// One partition of the job.
 #[derive(Debug, Clone)]
@@ -25,13 +28,11 @@ pub(super) struct Held {
     pub anew: Option<Anew>,
     /// Reading stopped; a look is to tell why.
     pub suspect: Option<Suspect>,
-    /// Whether the broker names a leader.
-    pub led: bool,
-    /// When the first look was asked for that did not find it any more; `None` while it is there.
+    /// When the first look was answered that did not find it any more; `None` while it is there.
     pub absent_ms: Option<Millis>,
     /// Whether that has lasted for so long that it is gone. It may come back, as another one.
     pub gone: bool,
-    /// When the first look was asked for that found a log that ends below `position`, where brokers know no topic ids.
+    /// When the first look was answered that found a log that ends below `position`, where brokers know no topic ids.
     pub below_ms: Option<Millis>,
     /// Whether it begins at the oldest record there was, and its leader has not been asked for it yet.
     pub unasked: bool,
@@ -43,6 +44,8 @@ pub(super) struct Held {
     pub transaction: Option<OpenTransaction>,
     /// Whether people were told that it does.
     pub held_back: bool,
+    /// When it was given to its owner.
+    pub assigned_ms: Millis,
     /// Timestamp of the last record that was read.
     pub reached_ms: Option<Millis>,
 }
@@ -89,7 +92,6 @@ impl Held {
             leaving: Leaving::No,
             anew: None,
             suspect: None,
-            led: true,
             absent_ms: None,
             gone: false,
             below_ms: None,
@@ -98,6 +100,7 @@ impl Held {
             was_level: false,
             transaction: None,
             held_back: false,
+            assigned_ms: Millis::MIN,
             reached_ms: None,
         }
     }
@@ -117,7 +120,7 @@ impl Held {
 
     /// Whether a look must tell more about it soon.
     pub(super) fn is_in_question(&self) -> bool {
-        self.anew.is_none() && (self.suspect.is_some() || self.absent_ms.is_some())
+        self.anew.is_none() && !self.gone && (self.suspect.is_some() || self.absent_ms.is_some())
     }
 
     fn is_over(&self) -> bool {
@@ -129,6 +132,8 @@ impl Held {
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
     held: BTreeMap<Partition, Held>,
+    /// Where partitions were that have left the job.
+    left: BTreeMap<Partition, Position>,
     /// Something changed that may call for other owners.
     unsettled: bool,
     placed: bool,
@@ -176,13 +181,24 @@ impl Partitions {
     /// Takes every partition of an ended session away from it.
     pub(super) fn orphan_all(&mut self, session: Session) {
         self.held.values_mut().filter(|held| held.owner == Some(session)).for_each(Held::orphan);
-        self.drop_over();
         self.unsettled = true;
     }
 
-    /// Lets go of partitions that do not exist any more, once nobody reads them.
-    pub(super) fn drop_over(&mut self) {
-        self.held.retain(|_, held| !held.is_over());
+    /// Where a partition is to be read from that was found: a topic that was only taken for gone goes on where it was.
+    pub(super) fn position_of_found(&self, partition: &Partition, found: Position) -> Position {
+        let left = self.left.get(partition).filter(|left| left.topic_id.is_some());
+        left.filter(|left| left.topic_id == found.topic_id).copied().unwrap_or(found)
+    }
+
+    /// Takes away partitions that do not exist any more and that nobody reads. Remembers where they were.
+    fn take_over(&mut self) -> Vec<Partition> {
+        let over: Vec<_> = self.held.extract_if(.., |_, held| held.is_over()).collect();
+        let left = over.iter().map(|(partition, held)| (partition.clone(), held.position));
+        self.left.extend(left);
+        while self.left.len() > LEFT_MAX {
+            self.left.pop_first();
+        }
+        over.into_iter().map(|(partition, _)| partition).collect()
     }
 }
 
@@ -227,7 +243,7 @@ impl State {
             let Some(held) = self.partitions.get_mut(&partition) else { continue };
             match (held.owner, held.leaving) {
                 (None, _) => {
-                    held.owner = Some(session);
+                    (held.owner, held.assigned_ms) = (Some(session), now_ms);
                     assigned.entry(session).or_default().push((partition, held.position));
                 }
                 (Some(_), Leaving::UnderWay) => {}
@@ -263,8 +279,14 @@ impl State {
             }
         }
         if !released.is_empty() {
-            self.partitions.drop_over();
+            self.let_go();
             self.partitions.unsettle();
         }
+    }
+
+    /// Lets go of partitions that do not exist any more, once nobody reads them.
+    pub(super) fn let_go(&mut self) {
+        let over = self.partitions.take_over().into_iter();
+        self.out.extend(over.map(|partition| Effect::Event(Event::PartitionLeft(partition))));
     }
 }

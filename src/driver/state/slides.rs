@@ -10,6 +10,8 @@ use crate::count::{Pairs, Ring, Window};
 use crate::ids::{CutNumber, Millis, Offset, Partition, Position, Session};
 use crate::wire::message::{Cut, ToExecutor};
 
+/// Ends that are closed in one step at most.
+const ENDS_AT_ONCE_MAX: usize = 1_000;
 /// Slides that wait for answers at most; beyond it the next cut waits and is late.
 const OPEN_MAX: usize = 128;
 
@@ -45,8 +47,10 @@ pub(super) struct Open {
     pub begin_ms: Millis,
     /// When the cut was sent, by the same.
     pub sent_ms: Millis,
-    /// Ends that passed without a cut of their own, before this one.
-    skipped: Vec<Millis>,
+    /// Ends that passed without a cut of their own before this one, and are not closed yet.
+    skipped: VecDeque<Millis>,
+    /// Whether there were any.
+    late: bool,
     /// Whether the slide before it, of this attempt or an earlier one, did not end where it began.
     after_gap: bool,
     waiting: BTreeSet<Session>,
@@ -149,6 +153,17 @@ impl Slides {
         self.open.iter_mut().find(|slide| slide.cut == cut)
     }
 
+    /// The slide that closes next, or whose next end does; `has_room`: whether more may wait to be durable.
+    fn next_to_close(&mut self, has_room: bool) -> Option<&mut Open> {
+        let front = self.open.front_mut()?;
+        (front.waiting.is_empty() && (has_room || front.skipped.is_empty())).then_some(front)
+    }
+
+    /// Whether closing goes on in the next step.
+    pub(super) fn is_closing(&mut self, has_room: bool) -> bool {
+        self.next_to_close(has_room).is_some()
+    }
+
     /// Expects nothing more from an ended session.
     pub(super) fn forgive(&mut self, session: Session) {
         for slide in &mut self.open {
@@ -231,7 +246,7 @@ impl State {
         let slide_ms = self.settings.slide_ms;
         let end_ms = self.slides.boundary(now_ms, slide_ms).max(next_end);
         let earliest = next_end.max(end_ms - self.settings.length_ms);
-        let skipped: Vec<_> =
+        let skipped: VecDeque<_> =
             (0..).map(|n| earliest + n * slide_ms).take_while(|end| *end < end_ms).collect();
         let passed = ((end_ms - next_end) / slide_ms).unsigned_abs();
         if passed > 0 {
@@ -251,6 +266,7 @@ impl State {
             end_ms,
             begin_ms: end_ms - slide_ms - self.slides.shift_ms,
             sent_ms: now_ms,
+            late: !skipped.is_empty(),
             skipped,
             after_gap: std::mem::take(&mut self.slides.after_gap),
             waiting: sessions.into_iter().collect(),
@@ -260,19 +276,28 @@ impl State {
         });
     }
 
-    /// Closes, in order, every slide that waits for nobody.
+    /// Closes, in order, every slide that waits for nobody, with the ends that passed before it. Of these a stall may
+    /// have left thousands: they go on in the next step, and wait for room in the checkpoint's queue.
     pub(super) fn close_slides(&mut self, now_ms: Millis) {
-        while self.slides.open.front().is_some_and(|slide| slide.waiting.is_empty()) {
-            let Some(slide) = self.slides.open.pop_front() else { return };
-            let everything: Vec<_> = self.partitions.iter().map(|(partition, _)| partition.clone()).collect();
-            for &end_ms in &slide.skipped {
-                self.slides.whole = 0;
-                self.push(end_ms, Pairs::default());
-                let unread = Judged { unread: everything.clone(), ..Judged::default() };
-                self.show(end_ms, None, unread, BTreeMap::new());
+        for _ in 0..ENDS_AT_ONCE_MAX {
+            let has_room = self.durable.has_room();
+            let Some(slide) = self.slides.next_to_close(has_room) else { return };
+            match slide.skipped.pop_front() {
+                Some(end_ms) => self.pass(end_ms),
+                None => {
+                    let Some(slide) = self.slides.open.pop_front() else { return };
+                    self.close(now_ms, slide);
+                }
             }
-            self.close(now_ms, slide);
         }
+    }
+
+    /// An end that passed without a cut: nothing was read.
+    fn pass(&mut self, end_ms: Millis) {
+        let unread = self.partitions.iter().map(|(partition, _)| partition.clone()).collect();
+        self.slides.whole = 0;
+        self.push(end_ms, Pairs::default());
+        self.show(end_ms, None, Judged { unread, ..Judged::default() }, BTreeMap::new());
     }
 
     fn close(&mut self, now_ms: Millis, slide: Open) {
@@ -286,7 +311,7 @@ impl State {
             }
         }
         let judged = self.judge_slide(now_ms, &slide);
-        let whole = judged.whole && slide.skipped.is_empty() && !slide.after_gap;
+        let whole = judged.whole && !slide.late && !slide.after_gap;
         self.slides.whole = if whole { self.slides.whole + 1 } else { 0 };
         self.push(slide.end_ms, slide.pairs);
         self.show(slide.end_ms, Some(slide.cut), judged, slide.ranges);

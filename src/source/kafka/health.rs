@@ -5,9 +5,10 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer;
 
 use super::KafkaSource;
+use super::heard::Fetches;
 use crate::ids::Partition;
 use crate::source::events::{Statistics, Trouble};
-use crate::source::slots::{Fault, fault_in_log};
+use crate::source::slots::{Fault, Slot, fault_in_log};
 use crate::source::{HeardEnd, SourceError};
 
 /// A broker that says nothing for so long, beyond the wait we ask it for, does not answer.
@@ -58,6 +59,7 @@ impl KafkaSource {
     fn observe(&mut self, statistics: &Statistics, trouble: Option<Trouble>) {
         let silence = if self.queued() == 0 { self.silence } else { Duration::MAX };
         let committed = self.settings.read_committed();
+        self.fetches.note(statistics);
         let mut all_well = true;
         for (_, slot) in self.slots.iter_mut().filter(|(_, slot)| !slot.stopped()) {
             let blocked = unreachable(statistics, &slot.partition, silence).map(|why| match &trouble {
@@ -67,7 +69,7 @@ impl KafkaSource {
             });
             all_well &= blocked.is_none();
             slot.observe(blocked);
-            slot.heard_end = heard_end(statistics, &slot.partition, committed).or(slot.heard_end);
+            hear(slot, statistics, &self.fetches, committed);
         }
         if all_well {
             self.client.context().inbox().trouble = None;
@@ -75,21 +77,23 @@ impl KafkaSource {
     }
 }
 
-/// How far this partition's log reached when its leader last answered, and when that was.
-///
-/// The answer may have been about other partitions of the same leader: one whose queue is full is left out of fetches.
-fn heard_end(statistics: &Statistics, partition: &Partition, committed: bool) -> Option<HeardEnd> {
-    let topic = statistics.topics.get(&*partition.topic)?;
-    let known = topic.partitions.get(&partition.number.to_string())?;
-    let (_, leader) = statistics.broker(known.broker).filter(|(_, leader)| leader.state == "UP")?;
-    let idle_us = u64::try_from(leader.rxidle).ok()?;
+/// Takes from the statistics how far a partition's log reached when its leader last answered.
+fn hear(slot: &mut Slot, statistics: &Statistics, fetches: &Fetches, committed: bool) {
+    let known = statistics.partition(&slot.partition).filter(|known| known.fetch_state == "active");
+    let Some(known) = known.filter(|known| known.broker >= 0) else {
+        slot.fetched_from = None;
+        return;
+    };
+    // Fetches that were sent before the partition was in them say nothing of it.
+    let now = (known.broker, Duration::from_micros(statistics.ts));
+    let from = slot.fetched_from.filter(|(broker, _)| *broker == known.broker).unwrap_or(now);
+    slot.fetched_from = Some(from);
+    let (_, since) = from;
     let end = if committed { known.ls_offset } else { known.hi_offset };
-    let there = known.fetch_state == "active" && end >= 0 && known.hi_offset >= 0;
-    there.then(|| HeardEnd {
-        end,
-        high: known.hi_offset.max(end),
-        at: Duration::from_micros(statistics.ts.saturating_sub(idle_us)),
-    })
+    let at = fetches.answered_after(known.broker).filter(|at| *at >= since);
+    if let (Some(at), true) = (at, end >= 0 && known.hi_offset >= 0) {
+        slot.heard_end = Some(HeardEnd { end, high: known.hi_offset.max(end), at });
+    }
 }
 
 /// Why this partition cannot be read now, as far as the client knows.
@@ -97,8 +101,7 @@ fn heard_end(statistics: &Statistics, partition: &Partition, committed: bool) ->
 /// The limits of this knowledge: it is up to a second old; a leader that accepts connections and answers other
 /// partitions' fetches counts as reachable; a broker that hangs is noticed after [`SILENCE`].
 fn unreachable(statistics: &Statistics, partition: &Partition, silence: Duration) -> Option<String> {
-    let topic = statistics.topics.get(&*partition.topic);
-    let known = topic.and_then(|topic| topic.partitions.get(&partition.number.to_string()));
+    let known = statistics.partition(partition);
     let Some(known) = known.filter(|known| known.broker >= 0) else {
         return Some("no leader known".to_owned());
     };

@@ -6,6 +6,8 @@ use std::time::Duration;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Without a replacement for this long the trouble is over.
+const QUIET: Duration = Duration::from_secs(120);
 
 /// Paces replacements. One throws away what was fetched ahead for every partition of the client: a single partition
 /// that stops again and again must not cost the others that much each time.
@@ -27,8 +29,8 @@ impl Renewal {
         let since = self.last.map(|last| now.saturating_sub(last));
         match since {
             Some(since) if since < self.pause => return false,
-            // It came back at once after each pause: the same trouble goes on.
-            Some(since) if since < self.pause * 2 => self.pause = (self.pause * 2).min(PAUSE_MAX),
+            // Partitions fail, are looked at and come back within seconds: without a long quiet time the trouble goes on.
+            Some(since) if since < QUIET => self.pause = (self.pause * 2).min(PAUSE_MAX),
             Some(_) | None => self.pause = PAUSE_MIN,
         }
         self.last = Some(now);
@@ -51,5 +53,13 @@ mod tests {
         assert_eq!(made(&mut renewal, 5, 300), [5, 6, 8, 12, 20, 36, 68, 128, 188, 248]);
         // Nothing was wanted for a while: that trouble is over.
         assert_eq!(made(&mut renewal, 400, 405), [400, 401, 403]);
+    }
+
+    /// It takes a slide or more from one stop to the next wish.
+    #[test]
+    fn trouble_that_comes_every_few_seconds_becomes_rare_too() {
+        let mut renewal = Renewal::default();
+        let made = (0..300).step_by(3).filter(|second| renewal.may(Duration::from_secs(*second)));
+        assert_eq!(made.collect::<Vec<_>>(), [0, 3, 6, 12, 21, 39, 72, 132, 192, 252]);
     }
 }

@@ -4,8 +4,12 @@ use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
 use super::*;
 use crate::clock::Clock;
+use crate::ids::TopicId;
 use crate::source::{Record, State};
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
@@ -33,14 +37,18 @@ fn produce(cluster: &Cluster, records: i64) {
     producer.flush(Duration::from_secs(10)).unwrap();
 }
 
+fn open(cluster: &Cluster) -> KafkaSource {
+    let user = [("fetch.wait.max.ms".to_owned(), "20".to_owned())].into();
+    let settings = ClientSettings::new(&[cluster.bootstrap_servers()], "g", true, &user, 64 << 20);
+    KafkaSource::open(&settings).unwrap().0
+}
+
 #[test]
 fn a_partition_that_flaps_does_not_cost_the_others_what_they_fetched() {
     let cluster: Cluster = MockCluster::new(1).unwrap();
     cluster.create_topic("t", 2, 1).unwrap();
     produce(&cluster, 1_000);
-    let user = [("fetch.wait.max.ms".to_owned(), "20".to_owned())].into();
-    let settings = ClientSettings::new(&[cluster.bootstrap_servers()], "g", true, &user, 64 << 20);
-    let (mut source, _waker) = KafkaSource::open(&settings).unwrap();
+    let mut source = open(&cluster);
     let flapping = Partition::new("t", 1);
     source.assign(&[(Partition::new("t", 0), Position::at(0)), (flapping.clone(), Position::at(0))]).unwrap();
     let mut next = Next::default();
@@ -71,4 +79,31 @@ fn a_partition_that_flaps_does_not_cost_the_others_what_they_fetched() {
         source.drain(now, Duration::from_millis(50), &mut next).unwrap();
     }
     assert!(!waits(&source));
+}
+
+/// The client has read the topic that had the name before, and has released it since.
+#[test]
+fn a_client_that_remembers_another_topic_of_that_name_is_replaced() {
+    let cluster: Cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("t", 2, 1).unwrap();
+    produce(&cluster, 100);
+    let mut source = open(&cluster);
+    let mut next = Next::default();
+    let clock = Clock::start();
+    source.assign(&[(Partition::new("t", 0), Position::at(0))]).unwrap();
+    while next.0[0] != 100 {
+        source.drain(clock.monotonic(), Duration::from_millis(50), &mut next).unwrap();
+        assert!(clock.monotonic() < Duration::from_secs(20));
+    }
+    let id = source.topic_ids["t"].clone();
+    source.release(&[Partition::new("t", 0)]).unwrap();
+    source.topic_ids.insert("t".to_owned(), native::topic_id_text(TopicId([7; 16])));
+
+    next.0[0] = 0;
+    let topic_id = Some(TopicId(STANDARD_NO_PAD.decode(&id).unwrap().try_into().unwrap()));
+    source.assign(&[(Partition::new("t", 1), Position { topic_id, ..Position::at(0) })]).unwrap();
+    while next.0[0] != 100 {
+        source.drain(clock.monotonic(), Duration::from_millis(50), &mut next).unwrap();
+        assert!(clock.monotonic() < Duration::from_secs(40), "{:?}", source.progress().collect::<Vec<_>>());
+    }
 }

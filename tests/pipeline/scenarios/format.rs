@@ -106,6 +106,8 @@ fn noticed(event: &Event) -> String {
         }
         Event::Lost(loss) => format!("lost: {loss}"),
         Event::PartitionAdded(partition, offset) => format!("added {partition}@{offset}"),
+        Event::Gone(partition) => format!("gone {partition}"),
+        Event::PartitionLeft(partition) => format!("left {partition}"),
         Event::BeginsLater(partition, offset) => format!("begins later {partition}@{offset}"),
         Event::HeldBack(partition, records) => format!("held back {partition}: {records}"),
         Event::Unkeyed(reason, records) => format!("unkeyed {records}: {reason}"),

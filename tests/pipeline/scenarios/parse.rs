@@ -143,10 +143,10 @@ pub(super) fn range(word: &str) -> Range {
 pub(super) fn facts(word: &str) -> Facts {
     let mut parts = word.split(':');
     let partition = partition(parts.next().unwrap_or_default());
-    let mut facts = Facts { partition, topic_id: None, led: true, log: None };
+    let mut facts = Facts { partition, topic_id: None, log: None };
     for part in parts {
         match part {
-            "unled" => facts.led = false,
+            "unled" => facts.log = None,
             _ if part.starts_with("id=") => facts.topic_id = Some(id(split(part, '=').1)),
             _ => {
                 let (first, end) = bounds(part);

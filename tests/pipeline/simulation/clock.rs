@@ -21,7 +21,7 @@ impl World {
     /// As the driver's loop does, once per slide.
     pub(super) fn look_at_the_clock(&mut self) {
         let now = at(self.now_ms);
-        if self.now_ms >= self.life.corrected_ms + self.life.settings.slide_ms {
+        if self.now_ms >= self.life.corrected_ms + self.life.pace.look_every_ms() {
             let correction = self.life.pace.correct(at(self.now_ms + self.life.wall_ahead_ms), now);
             self.life.corrected_ms = self.now_ms;
             if let Some(change) = correction.change {

@@ -25,7 +25,7 @@ impl World {
         let keeps = self.life.settings.checkpoint.is_some();
         let kind = match self.random.below(3) {
             0 if keeps => self.random.between(21, 26) as usize,
-            1 if self.random.one_in(4) => 27 + self.random.below(2),
+            1 if self.random.one_in(4) => 27 + self.random.below(3),
             _ => self.random.below(21),
         };
         self.record(&("fault", kind));
@@ -62,6 +62,7 @@ impl World {
             20 => self.stop_early(),
             21 | 22 => self.lose_store(),
             27 => self.hold_back(),
+            29 => self.hide(),
             28 => self.life.wall_ahead_ms += self.some_ms(-9_000, 9_000),
             how => self.harm_driver(how - 23),
         }
@@ -131,7 +132,11 @@ impl World {
     fn lose_leader(&mut self) {
         let (partition, log) = self.logs.any(&mut self.random);
         let partition = partition.clone();
-        if log.exists && std::mem::replace(&mut log.led, false) {
+        let hangs = log.exists && self.random.one_in(2);
+        if hangs && !std::mem::replace(&mut log.hung, true) {
+            let away_ms = self.some_ms(200, 9_000);
+            self.after(away_ms, Happening::LeaderBack(partition));
+        } else if log.exists && std::mem::replace(&mut log.led, false) {
             let away_ms = self.some_ms(200, 6_000);
             self.after(away_ms, Happening::LeaderBack(partition));
         }
@@ -139,7 +144,7 @@ impl World {
 
     pub(crate) fn leader_back(&mut self, partition: &Partition) {
         if let Some(log) = self.logs.logs.get_mut(partition) {
-            log.led = true;
+            (log.led, log.hung) = (true, false);
         }
     }
 
@@ -182,6 +187,18 @@ impl World {
         }
     }
 
+    /// Brokers that have just started do not know a partition for a while.
+    fn hide(&mut self) {
+        if self.hidden.as_ref().is_some_and(|(_, until_ms)| self.now_ms < until_ms + 12_000) {
+            // What lasts for ten seconds is believed.
+            return;
+        }
+        let (partition, _) = self.logs.any(&mut self.random);
+        let partition = partition.clone();
+        let until_ms = self.now_ms + self.some_ms(500, 9_000);
+        self.hidden = Some((partition, until_ms));
+    }
+
     pub(crate) fn end_transaction(&mut self, partition: &Partition) {
         if let Some(log) = self.logs.logs.get_mut(partition) {
             log.end_transaction(self.now_ms);
@@ -216,8 +233,10 @@ impl World {
         }
         self.phase = Phase::Recovery(self.now_ms);
         (self.commits_fail, self.starts_fail, self.starts_hang) = (false, false, false);
+        self.hidden = None;
         (self.disk.away, self.deaths_left, self.life.dies_after) = (false, 0, None);
         for log in self.logs.logs.values_mut() {
+            log.hung = false;
             log.end_transaction(self.now_ms);
             if !log.exists {
                 log.recreate(self.now_ms);

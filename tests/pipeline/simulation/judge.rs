@@ -32,7 +32,7 @@ impl World {
         let due_ms = sent.answered_ms.unwrap_or(alone_ms).max(straggler_ms) + stalls_ms + SLACK_MS;
         // A driver whose labels are ahead of its wall clock runs slower by a hundredth.
         let due_ms = due_ms + (due_ms - sent.sent_ms) / 100;
-        self.life.due_ms = self.life.due_ms.max(due_ms);
+        self.life.due_ms = self.life.due_ms.max(due_ms).max(self.life.full_ms + SLACK_MS);
         assert!(
             self.now_ms <= self.life.due_ms,
             "{cut:?} was due at {} and closed at {}",

@@ -61,6 +61,8 @@ pub(crate) struct Life {
     pub(crate) live: BTreeSet<Session>,
     pub(crate) cuts: BTreeMap<CutNumber, SentCut>,
     pub(crate) due_ms: Millis,
+    /// When the checkpoint's queue was last full: ends that passed wait for room there.
+    pub(crate) full_ms: Millis,
     /// Windows in a row that were on time and whole.
     pub(crate) good: i64,
     pub(crate) writer: Option<Writer>,
@@ -101,6 +103,7 @@ impl Life {
             live: BTreeSet::new(),
             cuts: BTreeMap::new(),
             due_ms: 0,
+            full_ms: 0,
             good: 0,
             writer: None,
             recovered: None,

@@ -30,6 +30,8 @@ pub(crate) struct Log {
     pub(crate) made_ms: Millis,
     pub(crate) exists: bool,
     pub(crate) led: bool,
+    /// Others reach its leader, this job's readers do not.
+    pub(crate) hung: bool,
     pub(crate) first: Offset,
     /// The high watermark.
     pub(crate) end: Offset,
@@ -48,6 +50,7 @@ impl Log {
             made_ms,
             exists: true,
             led: true,
+            hung: false,
             first,
             end: first,
             open: None,
@@ -166,7 +169,6 @@ impl Logs {
         let facts = |(partition, log): (&Partition, &Log)| Facts {
             partition: partition.clone(),
             topic_id: self.topic_id(log),
-            led: log.led,
             log: log.led.then(|| log.range()),
         };
         existing.map(facts).collect()

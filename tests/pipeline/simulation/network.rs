@@ -221,7 +221,15 @@ impl World {
     pub(crate) fn facts(&mut self, look: u64) {
         let delay_ms = self.some_ms(0, 300);
         let fails = self.phase == Phase::Faults && self.random.one_in(8);
-        let (facts, unclear) = (self.logs.facts(), Vec::new());
+        let (mut facts, mut unclear) = (self.logs.facts(), Vec::new());
+        if let Some((hidden, _)) = self.hidden.as_ref().filter(|(_, until_ms)| self.now_ms < *until_ms) {
+            facts.retain(|facts| facts.partition != *hidden);
+            self.count("partition hidden");
+        }
+        if self.phase == Phase::Faults && self.random.one_in(10) {
+            facts.clear();
+            unclear.push("t".into());
+        }
         if fails {
             self.count("look failed");
         }

@@ -175,7 +175,7 @@ impl Cursor {
         let (offset, epoch) = (self.position.offset, self.position.leader_epoch);
         if !log.exists || log.incarnation != self.incarnation {
             Reading::Gone("unknown topic".into())
-        } else if !log.led {
+        } else if !log.led || log.hung {
             Reading::Unreachable("no leader".into())
         } else if offset < log.first || offset > log.end {
             Reading::OutOfRange("offset out of range".into())

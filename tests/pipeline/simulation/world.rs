@@ -42,6 +42,8 @@ pub(crate) struct World {
     pub(crate) processes: Vec<Process>,
     pub(crate) phase: Phase,
     pub(crate) losses: u64,
+    /// A partition that brokers do not know, and until when.
+    pub(crate) hidden: Option<(Partition, Millis)>,
     pub(crate) commits_fail: bool,
     pub(crate) starts_fail: bool,
     pub(crate) starts_hang: bool,
@@ -92,6 +94,7 @@ impl World {
             processes: Vec::new(),
             phase: Phase::Faults,
             losses: 0,
+            hidden: None,
             commits_fail: false,
             starts_fail: false,
             starts_hang: false,
@@ -247,6 +250,9 @@ impl World {
             Input::StartKept => self.life.oracle.ledger.start_kept = true,
             Input::Kept { until_ms } => self.life.oracle.kept(*until_ms),
             _ => {}
+        }
+        if !self.life.oracle.ledger.has_room() {
+            self.life.full_ms = self.now_ms;
         }
         self.look_at_the_clock();
         self.give(input);

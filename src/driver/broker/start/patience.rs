@@ -68,9 +68,17 @@ impl Patience {
 
     /// What to do about these; what is not among them stands in the way no longer.
     pub(super) fn judge(&mut self, obstacles: Vec<Obstacle>, now: Duration) -> Verdict {
+        if obstacles.iter().any(|(kind, _)| *kind != Kind::Doubtful) {
+            // What was believed was not seen without a break.
+            self.believed.clear();
+        }
         let before = std::mem::take(&mut self.since);
+        // Whoever it is that has no leader: it is one trouble.
+        let leaderless = before.iter().filter(|((kind, _), _)| *kind == Kind::Leaderless);
+        let leaderless = leaderless.map(|(_, since)| *since).min();
         let known = |obstacle: Obstacle| {
-            let since = before.get(&obstacle).copied().unwrap_or(now);
+            let same = before.get(&obstacle).copied();
+            let since = same.or(leaderless.filter(|_| obstacle.0 == Kind::Leaderless)).unwrap_or(now);
             (obstacle, since)
         };
         self.since = obstacles.into_iter().map(known).collect();
@@ -176,6 +184,25 @@ mod tests {
             assert!(matches!(now, Verdict::Again { after: Duration::ZERO, .. }), "{now:?}");
             assert!(start.believes("t/0") && !start.believes("t/1"));
         }
+    }
+
+    #[test]
+    fn a_first_attempt_without_leaders_ends_whatever_the_answer_calls_it() {
+        let mut first = Patience::new(false, false);
+        let ended = (0..20).find(|time| {
+            let of = if time % 2 == 0 { "" } else { "t" };
+            asks(&mut first, &[(Kind::Leaderless, of)], &[*time]) == [false]
+        });
+        assert_eq!(ended, Some(10));
+    }
+
+    #[test]
+    fn a_belief_ends_with_the_doubt() {
+        let mut start = Patience::new(true, false);
+        assert_eq!(asks(&mut start, &[(Kind::Doubtful, "t/0")], &[0, 10]), [true; 2]);
+        assert!(start.believes("t/0"));
+        assert_eq!(asks(&mut start, &[(Kind::Away, "")], &[12, 3_600]), [true; 2]);
+        assert!(!start.believes("t/0"), "only what lasts without a break is believed");
     }
 
     #[test]
