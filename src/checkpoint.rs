@@ -46,7 +46,7 @@ pub use show::{FileContent, Numbered, Shown, inspect};
 pub use slide::{Marks, Slide};
 pub use writer::{Event, Events, Limits, State, Writer};
 
-use crate::ids::Millis;
+use crate::ids::{Millis, Partition, Position};
 use crate::store::{Hold, Store, StoreError};
 
 /// Longest head of a base read before anything is claimed: positions of some ten thousand partitions.
@@ -94,6 +94,8 @@ pub struct Opened {
     next_file: u64,
     /// Number of the last slide that is there.
     last: u64,
+    /// Where reading stood when it was opened.
+    positions: Vec<(Partition, Position)>,
     may_relabel: bool,
     relabeled_ms: Millis,
     keep_since_ms: Option<Millis>,
@@ -220,11 +222,13 @@ pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result
         recover(&store, &claim.earlier, true, opening.ids_max, opening.seed).await?
     };
     if let Some(recovered) = &recovered {
-        let theirs = recovered.base.fingerprint.following(&recovered.positions);
+        let base = &recovered.base;
+        let theirs = base.fingerprint.following(&base.positions, &recovered.positions);
         matches(&store, &theirs, &opening.fingerprint)?;
     }
     let (epoch, because, hold) = (claim.epoch, claim.because, claim.hold);
     let last = recovered.as_ref().map_or(0, |recovered| recovered.slide);
+    let positions = recovered.as_ref().map_or_else(Vec::new, |recovered| recovered.positions.clone());
     Ok(Opened {
         recovered,
         report,
@@ -235,6 +239,7 @@ pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result
         hold,
         next_file,
         last,
+        positions,
         may_relabel,
         relabeled_ms: 0,
         keep_since_ms: None,

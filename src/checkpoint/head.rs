@@ -3,6 +3,8 @@
 //! JSON, because it must stay readable to every version: an older one has to say that a file is newer, and to
 //! pass over what it does not know.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::frame::Kind;
@@ -42,14 +44,21 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// The same with topics' identities as these positions have them: one that was recreated while it was read, and
-    /// read on (`on_data_loss: earliest`), is what is counted now.
-    pub(super) fn following(&self, positions: &[(Partition, Position)]) -> Self {
-        let newest = |topic: &str| {
-            let mut of_topic = positions.iter().filter(|(partition, _)| &*partition.topic == topic);
-            of_topic.find_map(|(_, position)| position.topic_id)
+    /// The same with the topics' identities as they are now. `self` held when reading stood at `before`; it now stands
+    /// at `now`. A topic that was recreated meanwhile, and is read on (`on_data_loss: earliest`), is what is counted.
+    ///
+    /// Only a partition that moved to another identity tells: one without a leader keeps the old identity for as long
+    /// as it cannot be read.
+    pub(super) fn following(&self, before: &[(Partition, Position)], now: &[(Partition, Position)]) -> Self {
+        let before: HashMap<_, _> = before.iter().map(|(partition, at)| (partition, at.topic_id)).collect();
+        let newest = |topic: &str, recorded: Option<TopicId>| {
+            let moved = now.iter().filter(|(partition, at)| {
+                &*partition.topic == topic && before.get(partition).is_none_or(|then| *then != at.topic_id)
+            });
+            let mut others = moved.filter_map(|(_, at)| at.topic_id).filter(|id| Some(*id) != recorded);
+            others.next().or(recorded)
         };
-        let topics = self.topics.iter().map(|(topic, id)| (topic.clone(), newest(topic).or(*id)));
+        let topics = self.topics.iter().map(|(topic, id)| (topic.clone(), newest(topic, *id)));
         Self { topics: topics.collect(), ..self.clone() }
     }
 
@@ -181,7 +190,7 @@ mod tests {
     #[test]
     fn a_topic_that_was_read_on_after_it_was_recreated_is_the_new_one() {
         let position = Position { topic_id: Some(TopicId([2; 16])), ..Position::at(7) };
-        let followed = print().following(&[(Partition::new("a", 0), position)]);
+        let followed = print().following(&[], &[(Partition::new("a", 0), position)]);
         assert_eq!(followed.topics, [("a".to_owned(), Some(TopicId([2; 16]))), ("b".to_owned(), None)]);
         assert!(print().differs(&followed).unwrap().contains("created again"));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::*;
 use super::world::*;
-use crate::ids::TopicId;
+use crate::ids::{Partition, Position, TopicId};
 use crate::store::faults::Faults;
 
 /// Far longer than a base takes.
@@ -96,4 +96,67 @@ async fn a_driver_at_work_is_not_fenced_for_a_topic_that_is_another() {
     }
     driver.slide();
     assert!(driver.settled(&Faults::default()).await, "it goes on");
+}
+
+/// A partition without a leader keeps the old topic's identity, be it the first one or not.
+#[test]
+fn a_topic_of_which_one_partition_is_read_on_already_is_the_new_one() {
+    let of =
+        |id| Fingerprint { topics: vec![("tweets".to_owned(), Some(id))], ..of_topic(1, OLD).fingerprint };
+    let at =
+        |number, id| (Partition::new("tweets", number), Position { topic_id: Some(id), ..Position::at(5) });
+    let before = [at(0, OLD), at(1, OLD)];
+    for now in [[at(0, NEW), at(1, OLD)], [at(0, OLD), at(1, NEW)]] {
+        assert_eq!(of(OLD).following(&before, &now), of(NEW), "{now:?}");
+        assert_eq!(of(NEW).following(&now, &now), of(NEW), "still without a leader after a restart: {now:?}");
+        assert_eq!(
+            of(NEW).following(&now, &[at(0, NEW), at(1, NEW)]),
+            of(NEW),
+            "and with one at last: {now:?}"
+        );
+    }
+}
+
+/// The same through files: drivers start again and again while the partition has no leader.
+#[tokio::test]
+async fn drivers_go_on_with_a_recreated_topic_while_one_of_its_partitions_has_no_leader() {
+    let directory = scratch();
+    let store = calm(directory.path());
+    let leaderless = (Partition::new("tweets", -1), Position { topic_id: Some(OLD), ..Position::at(7) });
+    let state = |driver: &mut Driver, read: TopicId| State {
+        end_ms: driver.oracle.slides.last().map(|(end_ms, ..)| *end_ms),
+        attempt: 1,
+        whole: driver.last,
+        positions: vec![
+            leaderless.clone(),
+            (
+                partition(),
+                Position { topic_id: Some(read), ..Position::at(driver.oracle.window(driver.last).1) },
+            ),
+        ],
+        ring: driver.ring.image(),
+    };
+    let mut driver = running(&store).await;
+    for (based, read) in [(2, OLD), (3, NEW)] {
+        let state = state(&mut driver, read);
+        driver.writer.base(Box::new(state));
+        while driver.based < based {
+            match driver.events.recv().await.unwrap() {
+                Event::Based { .. } => driver.based += 1,
+                Event::BaseWanted => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    drop(driver);
+    for attempt in 2..5 {
+        let mut opened = open_as(&store, of_topic(attempt, NEW)).await.unwrap();
+        let positions = opened.recovered.take().unwrap().positions;
+        assert_eq!(positions[0], leaderless, "attempt {attempt}");
+        let ring = crate::count::Ring::with_seed(2).image();
+        let first = State { end_ms: Some(1_000), attempt, whole: 1, positions, ring };
+        let (writer, mut events) = opened.start(Box::new(first));
+        assert!(matches!(events.recv().await, Some(Event::Based { .. })), "attempt {attempt}");
+        drop(writer);
+    }
 }

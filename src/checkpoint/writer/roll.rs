@@ -61,7 +61,9 @@ impl Task {
         let number = self.number();
         self.log_number = Some(number);
         let identity = Identity { epoch: self.epoch, number };
-        let fingerprint = self.opening.fingerprint.following(&state.positions);
+        let fingerprint = self.opening.fingerprint.following(&self.positions, &state.positions);
+        self.opening.fingerprint = fingerprint.clone();
+        self.positions.clone_from(&state.positions);
         let end_ms = state.end_ms;
         let content = state.base(slide, self.opening.length_ms, fingerprint, identity);
         let mut ends = std::mem::take(&mut self.roll.ends);

@@ -19,7 +19,7 @@ use crate::checkpoint::log::{LogEncoder, Piece};
 use crate::checkpoint::slide::Slide;
 use crate::checkpoint::{Opened, Opening};
 use crate::clock::Clock;
-use crate::ids::Millis;
+use crate::ids::{Millis, Partition, Position};
 use crate::store::{Copies, Hold, Kind as StoreKind, LogWriter, Store, StoreError};
 
 /// Longest wait after an error; the first is the store's, and it doubles.
@@ -62,6 +62,8 @@ pub(super) struct Task {
     next_file: u64,
     /// The number that the next log gets because a base has it.
     pub(super) log_number: Option<u64>,
+    /// Where reading stood at the last base, or when the checkpoint was opened.
+    pub(super) positions: Vec<(Partition, Position)>,
     /// Number of the last durable slide.
     durable: u64,
     pub(super) failing: Option<(Duration, Duration)>,
@@ -83,7 +85,8 @@ impl Task {
         orders: mpsc::UnboundedReceiver<Order>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Self {
-        let Opened { epoch, store, opening, hold, next_file, last, keep_since_ms, relabeled_ms, .. } = opened;
+        let Opened { epoch, store, opening, hold, next_file, last, positions, .. } = opened;
+        let Opened { keep_since_ms, relabeled_ms, .. } = opened;
         Self {
             store,
             clock: Clock::start(),
@@ -98,6 +101,7 @@ impl Task {
             open: None,
             next_file,
             log_number: None,
+            positions,
             durable: last,
             failing: None,
             keep_since_ms,
