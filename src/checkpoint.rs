@@ -12,6 +12,8 @@
 //!    slide. It is written in the background.
 //! 5. A driver that makes results of durable slides keeps what it may need again: [`Opened::keep_since`] before it
 //!    starts, [`Writer::keep_since`] as results become visible. [`History`] reads it.
+//!    Where ends were put back ([`Opened::relabel`]), the first base waits for [`Writer::settled`]: until results show
+//!    what was counted under the old ends, a restart must still find it there.
 //! 6. [`Event::Fenced`] and [`Event::GivenUp`] are the end. [`Writer::close`] ends it gracefully: `Closed`.
 //!
 //! A slide has a running number across logs and attempts; recovery takes each once. Files: see `layout`; frames:
@@ -99,6 +101,8 @@ pub struct Opened {
     may_relabel: bool,
     relabeled_ms: Millis,
     keep_since_ms: Option<Millis>,
+    /// Whether results show everything that was counted before.
+    settled: bool,
 }
 
 impl Opened {
@@ -128,6 +132,22 @@ impl Opened {
         recovered.end_ms = recovered.end_ms.map(|end_ms| end_ms - by_ms);
         self.relabeled_ms = -by_ms;
         Some(by_ms)
+    }
+
+    /// By how much [`Opened::relabel`] moved the ends of what was recovered; 0 if it did not.
+    pub fn relabeled_ms(&self) -> Millis {
+        self.relabeled_ms
+    }
+
+    /// See [`Writer::settled`].
+    pub fn settled(&mut self) {
+        self.settled = true;
+    }
+
+    /// Whether the first base has to wait for [`Writer::settled`]. Once it is durable, nobody finds under its new ends
+    /// what results do not show yet of the old ones.
+    fn waits_for_results(&self) -> bool {
+        self.relabeled_ms != 0 && self.keep_since_ms.is_some() && !self.settled
     }
 
     /// Has everything kept from which the slides after `end_ms` can be read again, from the first base on;
@@ -243,6 +263,7 @@ pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result
         may_relabel,
         relabeled_ms: 0,
         keep_since_ms: None,
+        settled: false,
     })
 }
 

@@ -11,6 +11,8 @@
 //!    that [`Plan::is_written`], with the first [`Plan::keys`] of the ranking. When the checkpoint says
 //!    `Durable{end_ms}`: [`Writer::durable`].
 //! 4. [`Event::Visible`]: rows up to this end are visible; pass it to [`crate::checkpoint::Writer::keep_since`].
+//!    Where window ends are put back, [`Event::Settled`] says that everything from before is visible; the checkpoint waits
+//!    for it ([`crate::checkpoint::Writer::settled`]), because the next attempt does not look for it behind its own ends.
 //! 5. To stop gracefully, once the checkpoint has closed: [`Writer::close`]; [`Event::Closed`] comes when the last file,
 //!    of the windows so far, is visible. Whoever cannot wait for it may go: the next attempt makes it.
 //! 6. [`Event::Fenced`] and [`Event::Refused`] are the end of writing, not of the job. Nothing need be kept for it then:

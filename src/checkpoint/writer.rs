@@ -111,7 +111,8 @@ pub struct Writer {
 }
 
 impl Opened {
-    /// Begins to write, with `first` as this attempt's first base: no slide is acknowledged before it is durable.
+    /// Begins to write, with `first` as this attempt's first base: no slide is acknowledged before it is durable. Where
+    /// ends were put back and results are made, it waits for [`Writer::settled`].
     pub fn start(self, first: Box<State>) -> (Writer, Events) {
         // Events are one per sync or failure, and the driver takes them as they come.
         let (events, told) = mpsc::unbounded_channel();
@@ -147,6 +148,12 @@ impl Writer {
     /// first; then [`Event::BaseWanted`] asks for the state as it is by then.
     pub fn base(&mut self, state: Box<State>) {
         let _ = self.orders.send(Order::Base(self.last, state));
+    }
+
+    /// Results show everything that was counted before this attempt, or never will. A first base that waited for it is
+    /// written now.
+    pub fn settled(&self) {
+        let _ = self.orders.send(Order::Settled);
     }
 
     /// Keeps everything from which the slides after `end_ms` can be read again.

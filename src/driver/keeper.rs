@@ -155,6 +155,15 @@ impl Keeper {
         }
     }
 
+    /// Snapshots show everything from before this attempt, or never will: ends that were put back may become durable.
+    pub(super) fn settled(&mut self) {
+        match &mut self.stage {
+            Stage::Opened(opened) => opened.settled(),
+            Stage::Writing(writer, _) => writer.settled(),
+            Stage::Idle | Stage::Opening(..) => {}
+        }
+    }
+
     /// Makes the state durable as it is after the last slide; the first one begins the writing.
     pub(super) fn base(&mut self, state: Box<checkpoint::State>) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Idle) {

@@ -32,18 +32,20 @@ impl Snapshots {
         Self { setup, queue_bytes, writing: None }
     }
 
-    /// Begins, with the checkpoint opened and not started: what was recovered from it may still have to be made
-    /// visible.
+    /// Begins, with the checkpoint opened, ends put back where that is to be done, and nothing written yet: what was
+    /// recovered from it may still have to be made visible, under the ends that it had.
     pub(super) fn start(&mut self, opened: &mut Opened) {
         let Some(SnapshotSetup { store, plan }) = self.setup.clone() else { return };
         opened.keep_since(Millis::MIN);
         let checkpoint = opened.store().clone();
+        let end_ms = opened.recovered.as_ref().and_then(|recovered| recovered.end_ms);
         self.writing = Some(snapshot::start(snapshot::Setup {
             store,
             plan,
             owner: Owner { checkpoint: checkpoint.address().to_string(), epoch: opened.epoch },
             checkpoint,
-            until_ms: opened.recovered.as_ref().and_then(|recovered| recovered.end_ms),
+            until_ms: end_ms.map(|end_ms| end_ms - opened.relabeled_ms()),
+            relabeled: opened.relabeled_ms() != 0,
             ids_max: opened.ids_max(),
             queue_bytes: self.queue_bytes,
         }));

@@ -34,7 +34,7 @@ pub(super) struct Builder {
     plan: Plan,
     /// Slides up to here are in files already; they are passed over.
     last_ms: Option<Millis>,
-    /// Whether slides were passed over whose ends stand in a file as those of others: the next one says so.
+    /// Whether slides were passed over because their ends were put back: the next one says so.
     relabeled: bool,
     /// Ranges of the slides after the last written window.
     between: Vec<u8>,

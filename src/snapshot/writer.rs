@@ -31,6 +31,9 @@ pub struct Setup {
     pub checkpoint: Store,
     /// The last end that was recovered from it; live slides come after. `None` if it was empty.
     pub until_ms: Option<Millis>,
+    /// Whether ends are put back behind that one (`--relabel`): then everything up to there becomes visible at once, and
+    /// [`Event::Settled`] says so.
+    pub relabeled: bool,
     /// Key numbers in the checkpoint are at most this.
     pub ids_max: usize,
     /// Slides that wait may take so much memory, bytes; beyond it they are read back from the checkpoint later.
@@ -45,6 +48,8 @@ pub enum Event {
         /// The newest of them.
         through_ms: Millis,
     },
+    /// Ends were put back, and everything from before is visible, as far as the checkpoint still has it.
+    Settled,
     /// The store, or the checkpoint's, did not take or give something; it is tried again. One of these per failure.
     Behind {
         /// For how long nothing has worked.

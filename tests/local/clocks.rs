@@ -70,6 +70,7 @@ async fn relabel_names_windows_by_the_clock_again() {
     assert!(first.window_end_ms <= first.arrived_ms, "{first:?}");
     assert_eq!((first.total, first.attempt), (SLIDES, visible.attempt + 1), "{first:?}");
     assert_eq!(put_right.seen.logs("--relabel: window ends of the checkpoint are put back"), 1);
+    assert_eq!(put_right.seen.logs("snapshots show everything under the old window ends"), 1);
     let new_ms = visible.window_end_ms + 3 * SLIDE_MS;
     put_right
         .until("ends that no snapshot shows", |seen| seen.windows.last().unwrap().window_end_ms >= new_ms);

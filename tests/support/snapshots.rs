@@ -100,7 +100,9 @@ impl Books {
     pub(crate) fn start(store: Store, checkpoint: Store, topic: &str, id: Option<TopicId>) -> Self {
         let owner = Owner { checkpoint: checkpoint.address().to_string(), epoch: 1 };
         let (ids_max, queue_bytes, until_ms) = (1 << 20, 64 << 20, None);
-        let setup = Setup { store, plan: plan(), owner, checkpoint, until_ms, ids_max, queue_bytes };
+        let relabeled = false;
+        let setup =
+            Setup { store, plan: plan(), owner, checkpoint, until_ms, relabeled, ids_max, queue_bytes };
         let (writer, events) = start(setup);
         Self { writer, events, ring: Ring::with_seed(1), topic: topic.to_owned(), id, last: 0 }
     }

@@ -103,3 +103,49 @@ async fn logs_say_it_where_the_base_cannot_be_read() {
     assert_eq!(again.report.corrupt, []);
     assert_eq!(assert_true(again.recovered.as_ref().unwrap(), &oracle), 43);
 }
+
+/// Snapshots show everything up to 20 s (of 40 s) when ends are put back to 12 s. By their new ends, bases would look old
+/// enough for the past to be deleted.
+#[tokio::test]
+async fn what_snapshots_are_to_be_made_of_is_kept_when_ends_are_put_back() {
+    let directory = scratch();
+    let store = calm(directory.path());
+    let mut first = open_as(&store, opening(1)).await.unwrap();
+    first.keep_since(Millis::MIN);
+    let mut first = Driver::start(first, Oracle::default(), 4);
+    slides(&mut first, 40).await;
+    let oracle = closed(first).await.put_back(BY_MS);
+    for attempt in [1, 2] {
+        let mut opened = opened(directory.path(), relabeling(attempt)).await;
+        // It may be told before or after ends are put back.
+        if attempt == 1 {
+            opened.keep_since(Millis::MIN);
+        }
+        assert_eq!(opened.relabel(NOW_MS), Some(BY_MS));
+        if attempt > 1 {
+            opened.keep_since(Millis::MIN);
+        }
+        let mut driver = Driver::start(opened, oracle.clone(), 5);
+        // As the driver does it when the snapshots' writer says Visible.
+        driver.writer.keep_since(20_000);
+        driver.slide();
+        let Driver { writer, mut events, .. } = driver;
+        writer.close();
+        assert_eq!(events.recv().await, None, "nothing is durable before snapshots show everything");
+        let mut history = History::open(&store, Some(20_000), None, 1 << 20).await.unwrap().unwrap();
+        let mut seen = Vec::new();
+        while history.log(|past| seen.push(past.number)).await.unwrap() {}
+        assert_eq!((seen, history.lost()), ((21..=40).collect(), Vec::new()));
+    }
+    let mut opened = opened(directory.path(), relabeling(3)).await;
+    opened.keep_since(Millis::MIN);
+    assert_eq!(opened.relabel(NOW_MS), Some(BY_MS));
+    let mut driver = Driver::start(opened, oracle, 5);
+    (0..30).for_each(|_| driver.slide());
+    driver.writer.settled();
+    assert!(driver.settled(&Faults::default()).await);
+    driver.writer.close();
+    while driver.events.recv().await.is_some() {}
+    let again = open_as(&store, relabeling(4)).await.unwrap();
+    assert_eq!(assert_true(again.recovered.as_ref().unwrap(), &driver.oracle), 70);
+}

@@ -31,6 +31,8 @@ pub(super) enum Order {
     Slide(u64, Box<Slide>),
     Base(u64, Box<State>),
     KeepSince(Millis),
+    /// Not queued: what waits for it is in front.
+    Settled,
     Close,
     /// A fault of its own, for tests.
     #[cfg(test)]
@@ -56,6 +58,8 @@ pub(super) struct Task {
     _hold: Hold,
     orders: mpsc::UnboundedReceiver<Order>,
     events: mpsc::UnboundedSender<Event>,
+    /// Whether the first base waits for [`Order::Settled`].
+    held: bool,
     /// Ordered and not durable.
     pub(super) queue: VecDeque<Order>,
     pub(super) open: Option<Open>,
@@ -85,6 +89,7 @@ impl Task {
         orders: mpsc::UnboundedReceiver<Order>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Self {
+        let held = opened.waits_for_results();
         let Opened { epoch, store, opening, hold, next_file, last, positions, .. } = opened;
         let Opened { keep_since_ms, relabeled_ms, .. } = opened;
         Self {
@@ -97,6 +102,7 @@ impl Task {
             _hold: hold,
             orders,
             events,
+            held,
             queue: VecDeque::new(),
             open: None,
             next_file,
@@ -135,14 +141,15 @@ impl Task {
 
     /// Does the next thing. False when everything is done.
     async fn turn(&mut self) -> Result<bool, End> {
-        if self.queue.is_empty() {
+        if self.queue.is_empty() || self.held {
             self.wait().await?;
         }
         while let Ok(order) = self.orders.try_recv() {
-            self.queue.push_back(order);
+            self.take(order);
         }
         match self.queue.front() {
-            None => {}
+            None | Some(Order::Settled) => {}
+            Some(_) if self.held => {}
             Some(Order::Slide(..)) => self.write_slides().await?,
             Some(Order::Base(..)) => self.write_base().await?,
             Some(Order::KeepSince(end_ms)) => {
@@ -159,6 +166,13 @@ impl Task {
         Ok(true)
     }
 
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Settled => self.held = false,
+            order => self.queue.push_back(order),
+        }
+    }
+
     async fn wait(&mut self) -> Result<(), End> {
         let under_way = self.roll.under_way.as_mut();
         let based = async {
@@ -170,7 +184,7 @@ impl Task {
         tokio::select! {
             biased;
             order = self.orders.recv() => match order {
-                Some(order) => self.queue.push_back(order),
+                Some(order) => self.take(order),
                 None => return Err(End::Dropped),
             },
             written = based => self.based(written),

@@ -106,3 +106,42 @@ async fn a_writer_that_is_gone_is_a_failure() {
     let reason = failure(Stage::Writing(writer, events)).await;
     assert!(reason.contains("the checkpoint's writer has ended"), "{reason}");
 }
+
+/// `--relabel`: the base that makes the new ends durable waits for the snapshots, whichever of both is there first.
+#[tokio::test]
+async fn ends_that_are_put_back_become_durable_once_snapshots_show_the_past() {
+    for settled_first in [true, false] {
+        let directory = scratch();
+        let store = |name: &str| Store::for_test(&directory.path().join(name), Arc::default());
+        let state = |end_ms| {
+            let ring = crate::count::Ring::with_seed(1).image();
+            Box::new(checkpoint::State { end_ms, attempt: 1, whole: 0, positions: Vec::new(), ring })
+        };
+        let open = |app: &str| {
+            let owner = samples::owner(app, 1);
+            let opening = Opening { owner, relabel: true, ..samples::opening(1) };
+            checkpoint::open(store("c"), opening, Arc::new(|_: &Owner| Some(true)))
+        };
+        let (writer, mut events) = open("first").await.unwrap().start(state(Some(40_000)));
+        while !matches!(events.recv().await, Some(checkpoint::Event::Based { .. })) {}
+        drop(writer);
+        let mut opened = open("later").await.unwrap();
+        assert_eq!(opened.relabel(12_300), Some(28_000));
+        let plan = crate::snapshot::Plan::new("later", &crate::config::Snapshots::default());
+        let mut snapshots =
+            super::super::snapshots::Snapshots::new(Some(SnapshotSetup { store: store("s"), plan }), 1 << 20);
+        snapshots.start(&mut opened);
+        let mut keeper = Keeper { setup: None, stage: Stage::Opened(Box::new(opened)) };
+        if !settled_first {
+            keeper.base(state(Some(12_000)));
+        }
+        assert_eq!(snapshots.next().await, crate::snapshot::Event::Settled);
+        assert!(!directory.path().join("c/a-000002/base-0000000002").exists());
+        keeper.settled();
+        if settled_first {
+            keeper.base(state(Some(12_000)));
+        }
+        let next = time::timeout(Duration::from_secs(20), keeper.next()).await;
+        assert!(matches!(next, Ok(KeeperEvent::Written(checkpoint::Event::Based { .. }))), "{next:?}");
+    }
+}

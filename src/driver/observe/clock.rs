@@ -47,8 +47,8 @@ impl Observer {
     pub(in crate::driver) fn relabeled(&self, by_ms: Millis) {
         let seconds = seconds(by_ms);
         tracing::warn!(
-            "--relabel: window ends of the checkpoint are put back by {seconds} s, to the wall clock; snapshots go on \
-             after the newest window that they show"
+            "--relabel: window ends of the checkpoint are put back by {seconds} s, to the wall clock; the first window \
+             waits until snapshots show everything under the old ends, and they go on after the newest of these"
         );
     }
 

@@ -54,6 +54,7 @@ impl Observer {
                 tracing::error!("{trouble}");
                 seen.trouble = Some(trouble);
             }
+            Event::Settled => tracing::info!("snapshots show everything under the old window ends"),
             Event::Closed | Event::Died(_) => {}
         }
     }

@@ -145,10 +145,10 @@ impl Driver {
             let reason = format!("--from checkpoint: there is none in {}", setup.store.address());
             return Some(Ended::Finished(Outcome::Failed(reason)));
         }
-        self.snapshots.start(&mut opened);
         if let Some(by_ms) = opened.relabel(self.label_ms()) {
             self.observer.relabeled(by_ms);
         }
+        self.snapshots.start(&mut opened);
         let recovered = opened.recovered.take();
         self.keeper.opened(opened);
         let end_ms = recovered.as_ref().and_then(|recovered| recovered.end_ms);
@@ -172,7 +172,11 @@ impl Driver {
         self.observer.snapshot(&event);
         match event {
             snapshot::Event::Visible { through_ms } => self.keeper.keep_since(through_ms),
-            snapshot::Event::Fenced | snapshot::Event::Refused { .. } => self.keeper.keep_since(Millis::MAX),
+            snapshot::Event::Settled => self.keeper.settled(),
+            snapshot::Event::Fenced | snapshot::Event::Refused { .. } => {
+                self.keeper.keep_since(Millis::MAX);
+                self.keeper.settled();
+            }
             snapshot::Event::Died(reason) => {
                 let reason = keeper::ended("the snapshots' writer", Some(reason));
                 return Some(Ended::Finished(Outcome::Failed(reason)));

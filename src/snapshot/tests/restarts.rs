@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::*;
 use super::world::*;
 use crate::checkpoint;
+use crate::ids::Millis;
 use crate::store::tests::scratch;
 
 fn calm(directory: &Path) -> Place {
@@ -130,25 +131,118 @@ async fn another_jobs_directory_is_left_alone() {
     assert_eq!(driver.until(20_000).await, None, "and its writer goes on");
 }
 
-/// A driver that was killed left windows that were not visible. They become so under their old ends, at once; new ones go
-/// on behind them.
-#[tokio::test]
-async fn ends_that_are_put_back_hide_no_window_of_the_past() {
+/// By how much ends are put back behind slide 27, and where the clock is then.
+const PUT_BACK_MS: Millis = 15_000;
+const NOW_MS: Millis = 12_300;
+
+/// Where a driver that puts ends back is killed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Killed {
+    /// Before the past is visible.
+    Held,
+    /// Before the new ends are durable.
+    Settled,
+    /// Before its first slide.
+    Based,
+    /// Behind so many.
+    Slides(u64),
+}
+
+/// Attempt `attempt` of the application that puts ends back.
+async fn later(place: &Place, attempt: u32) -> checkpoint::Opened {
+    let owner = checkpoint::samples::owner("later", attempt);
+    let asked = checkpoint::Opening { relabel: true, owner, ..opening(attempt) };
+    let has_ended = Arc::new(|_: &checkpoint::Owner| Some(true));
+    checkpoint::open(place.checkpoint.clone(), asked, has_ended).await.unwrap()
+}
+
+/// The first driver leaves windows that are durable and not visible. Each of the next is killed somewhere, the last one
+/// stops gracefully. Returns every window's end and total.
+async fn put_back(killed: &[Killed]) -> Vec<(Millis, u64)> {
     let directory = scratch();
     let place = calm(directory.path());
     let mut first = Driver::start(&place, 1, 5).await;
     first.slides(27).await;
     first.until(20_000).await;
     drop(first);
-    let asked = checkpoint::Opening { relabel: true, ..opening(2) };
-    let asked = checkpoint::Opening { owner: checkpoint::samples::owner("later", 1), ..asked };
-    let has_ended = Arc::new(|_: &checkpoint::Owner| Some(true));
-    let opened = checkpoint::open(place.checkpoint.clone(), asked, has_ended).await.unwrap();
-    let mut second = Driver::relabel(opened, &place, 5, 12_300).await;
-    second.slides(1).await;
-    assert_eq!(second.until(26_000).await, None);
-    second.slides(29).await;
-    assert_eq!(second.stop().await, Some(Event::Closed));
-    let ends: Vec<_> = windows(&files(directory.path())).iter().map(|window| window.end_ms).collect();
-    assert_eq!(ends, (1..=21).map(|n| 2_000 * n).collect::<Vec<_>>());
+    let (mut done, mut left) = (false, 30);
+    for (attempt, killed) in (1..).zip(killed) {
+        let opened = later(&place, attempt).await;
+        let mut driver = if done {
+            Driver::relabeled(opened, &place, 5, -PUT_BACK_MS)
+        } else {
+            Driver::relabel(opened, &place, 5, NOW_MS)
+        };
+        if !done && *killed != Killed::Held {
+            driver.settled().await;
+        }
+        match killed {
+            Killed::Held if !done => driver.die_with_the_first_base_held().await,
+            Killed::Held | Killed::Settled => {}
+            Killed::Based | Killed::Slides(_) if !done => {
+                driver.put_back().await;
+                done = true;
+                if let Killed::Slides(slides) = killed {
+                    driver.slides(*slides).await;
+                    left -= slides;
+                }
+            }
+            Killed::Based => {}
+            Killed::Slides(slides) => {
+                driver.slides(*slides).await;
+                left -= slides;
+            }
+        }
+    }
+    let opened = later(&place, 9).await;
+    let mut last = if done {
+        Driver::relabeled(opened, &place, 5, -PUT_BACK_MS)
+    } else {
+        let mut driver = Driver::relabel(opened, &place, 5, NOW_MS);
+        driver.settled().await;
+        driver.put_back().await;
+        driver
+    };
+    last.slides(left).await;
+    assert_eq!(last.stop().await, Some(Event::Closed), "{killed:?}");
+    windows(&files(directory.path())).iter().map(|window| (window.end_ms, window.total)).collect()
+}
+
+/// Every window under its old end, and new ones behind the last of those.
+fn all_windows() -> Vec<(Millis, u64)> {
+    let total = |end_ms: Millis| {
+        let put_back_ms = if end_ms > 26_000 { PUT_BACK_MS } else { 0 };
+        let last = ((end_ms + put_back_ms) / SLIDE_MS).unsigned_abs();
+        let slides = last.saturating_sub(LENGTH_MS.unsigned_abs() / SLIDE_MS.unsigned_abs()) + 1..=last;
+        slides.map(|slide| Counter::records(5, slide).len() as u64).sum()
+    };
+    (1..=21).map(|n| 2_000 * n).map(|end_ms| (end_ms, total(end_ms))).collect()
+}
+
+/// A driver that was killed left windows that were not visible. They become so under their old ends, at once; new ones go
+/// on behind them.
+#[tokio::test]
+async fn ends_that_are_put_back_hide_no_window_of_the_past() {
+    assert_eq!(put_back(&[]).await, all_windows());
+}
+
+#[tokio::test]
+async fn a_driver_that_puts_ends_back_loses_no_window_wherever_it_is_killed() {
+    let places = [
+        Killed::Held,
+        Killed::Settled,
+        Killed::Based,
+        Killed::Slides(1),
+        Killed::Slides(5),
+        Killed::Slides(14),
+        Killed::Slides(16),
+    ];
+    for first in places {
+        assert_eq!(put_back(&[first]).await, all_windows(), "killed: {first:?}");
+        for second in
+            places.into_iter().filter(|second| (first, *second) != (Killed::Slides(16), Killed::Slides(16)))
+        {
+            assert_eq!(put_back(&[first, second]).await, all_windows(), "killed: {first:?}, {second:?}");
+        }
+    }
 }

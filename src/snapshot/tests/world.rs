@@ -162,6 +162,7 @@ pub(in super::super) fn setup(place: &Place, epoch: u64) -> Setup {
         owner: Owner { checkpoint: place.checkpoint.address().to_string(), epoch },
         checkpoint: place.checkpoint.clone(),
         until_ms: None,
+        relabeled: false,
         ids_max: 1 << 20,
         queue_bytes: QUEUE_BYTES,
     }
@@ -185,13 +186,43 @@ impl Driver {
         Self::writing(counter, log, logged, setup)
     }
 
-    /// Puts ends back, so that none is after `now_ms`; its first base is there before the past is read.
-    pub(super) async fn relabel(mut opened: Opened, place: &Place, seed: u64, now_ms: Millis) -> Self {
+    /// Puts ends back, so that none is after `now_ms`. The first base waits until the past is visible.
+    pub(super) fn relabel(mut opened: Opened, place: &Place, seed: u64, now_ms: Millis) -> Self {
+        let until_ms = opened.recovered.as_ref().and_then(|recovered| recovered.end_ms);
+        let setup = Setup { until_ms, relabeled: true, ..setup(place, opened.epoch) };
+        let by_ms = opened.relabel(now_ms).unwrap();
+        let (counter, log, logged) = Self::log(opened, -by_ms, seed);
+        Self::writing(counter, log, logged, setup)
+    }
+
+    /// Waits until the past is visible.
+    pub(super) async fn settled(&mut self) {
+        loop {
+            match self.events.recv().await.unwrap() {
+                Event::Settled => return,
+                event => self.heard(&event),
+            }
+        }
+    }
+
+    /// Has the first base written, which makes the new ends durable.
+    pub(super) async fn put_back(&mut self) {
+        self.log.settled();
+        while !matches!(self.logged.recv().await.unwrap(), checkpoint::Event::Based { .. }) {}
+    }
+
+    /// Dies before the past is visible: then the new ends are not durable.
+    pub(super) async fn die_with_the_first_base_held(self) {
+        let Self { log, mut logged, .. } = self;
+        log.close();
+        assert_eq!(logged.recv().await, None, "nothing lets the first base be written");
+    }
+
+    /// Goes on behind a driver that put ends back.
+    pub(super) fn relabeled(opened: Opened, place: &Place, seed: u64, shift_ms: Millis) -> Self {
         let until_ms = opened.recovered.as_ref().and_then(|recovered| recovered.end_ms);
         let setup = Setup { until_ms, ..setup(place, opened.epoch) };
-        let by_ms = opened.relabel(now_ms).unwrap();
-        let (counter, log, mut logged) = Self::log(opened, -by_ms, seed);
-        while !matches!(logged.recv().await.unwrap(), checkpoint::Event::Based { .. }) {}
+        let (counter, log, logged) = Self::log(opened, shift_ms, seed);
         Self::writing(counter, log, logged, setup)
     }
 

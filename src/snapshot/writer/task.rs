@@ -1,7 +1,7 @@
 //! The writer itself: one file at a time, each tried until it is visible or the writer is fenced.
 //!
-//! First, and after slides were dropped, it reads the checkpoint's past behind the last visible window; the builder makes
-//! the same of it as of live slides.
+//! First, and after slides were dropped, it reads the checkpoint's past behind the last visible window; the builder
+//! makes the same of it as of live slides.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -92,12 +92,12 @@ impl Task {
         if let Some(until_ms) = self.setup.until_ms {
             self.catch_up(until_ms, true).await?;
         }
+        if self.setup.relabeled {
+            self.settle().await?;
+        }
         loop {
             match self.orders.recv().await {
                 Some(Order::Slide(slide, bytes)) => {
-                    if self.builder.is_behind(slide.end_ms) {
-                        self.pass_over().await?;
-                    }
                     let files = self.builder.push(&slide);
                     self.publish_all(files).await?;
                     self.waiting.fetch_sub(bytes, Ordering::Relaxed);
@@ -136,15 +136,14 @@ impl Task {
         self.builder.relabeled(self.relabeled);
     }
 
-    /// Ends were put back (`--relabel`). Those up to the last one stand for other windows already and are not written
-    /// again. What is not visible of these becomes so now: the next attempt does not look for it behind its own ends.
-    async fn pass_over(&mut self) -> Result<(), End> {
-        if !self.relabeled {
-            let open = self.builder.finish();
-            self.publish_all(open).await?;
-            self.relabeled = true;
-            self.builder.relabeled(true);
-        }
+    /// Ends are put back (`--relabel`), and those up to the last one are passed over. What is not visible of the past
+    /// becomes so now: the next attempt does not look for it behind its own ends.
+    async fn settle(&mut self) -> Result<(), End> {
+        let open = self.builder.finish();
+        self.publish_all(open).await?;
+        self.relabeled = true;
+        self.builder.relabeled(true);
+        self.tell(Event::Settled);
         Ok(())
     }
 

@@ -7,13 +7,17 @@ use crate::snapshot::{Event, Setup, Slide};
 /// By how much ends are put back, milliseconds: slide 31 ends at 13 s, slide 48 at 30 s, which is visible already.
 const BY_MS: Millis = 18_000;
 
+/// The epoch whose driver does it.
+const RELABELS: u64 = 2;
+
 fn put_back(numbers: std::ops::RangeInclusive<u64>) -> Vec<Slide> {
     slides(5, numbers).into_iter().map(|slide| Slide { end_ms: slide.end_ms - BY_MS, ..slide }).collect()
 }
 
 /// Has these slides written by a driver that went on after `until_ms`; stops it gracefully if it is to.
 async fn go_on(place: &Place, epoch: u64, until_ms: Millis, told: Vec<Slide>, gracefully: bool) {
-    let (mut writer, mut events) = start(Setup { until_ms: Some(until_ms), ..setup(place, epoch) });
+    let (mut writer, mut events) =
+        start(Setup { until_ms: Some(until_ms), relabeled: epoch == RELABELS, ..setup(place, epoch) });
     for slide in told {
         let end_ms = slide.end_ms;
         writer.closed(slide);
@@ -45,7 +49,7 @@ async fn ends_that_are_visible_are_not_written_again() {
     let directory = scratch();
     let store = written(directory.path()).await;
     let place = Place::new(directory.path(), &Arc::default());
-    go_on(&place, 2, 30_000, put_back(31..=60), true).await;
+    go_on(&place, RELABELS, 30_000, put_back(31..=60), true).await;
     let found = verdicts(found(&store, &mut Topic::new(5, 60), ALL).await);
     assert_eq!(found, expected());
 }
@@ -57,7 +61,7 @@ async fn a_restart_meanwhile_changes_nothing() {
     let place = Place::new(directory.path(), &Arc::default());
     let mut first = put_back(31..=60);
     let mut second = first.split_off(10);
-    go_on(&place, 2, 30_000, first, false).await;
+    go_on(&place, RELABELS, 30_000, first, false).await;
     // It comes back when its ends are no longer visible ones.
     go_on(&place, 3, 22_000, second.split_off(8), true).await;
     let found = verdicts(found(&store, &mut Topic::new(5, 60), ALL).await);
