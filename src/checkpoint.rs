@@ -36,7 +36,7 @@ mod show;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use claim::Sight;
+pub use claim::{Sight, Tries};
 pub use frame::{Identity, Tail};
 pub use head::{BaseHead, Fingerprint, LogHead, Unreadable};
 pub use history::{History, Lost, Past};
@@ -92,7 +92,7 @@ pub struct Opened {
     pub epoch: u64,
     store: Store,
     opening: Opening,
-    hold: Hold,
+    hold: Option<Hold>,
     next_file: u64,
     /// Number of the last slide that is there.
     last: u64,
@@ -224,6 +224,16 @@ impl OpenError {
 /// Takes the checkpoint in `store` and reads it. Where `has_ended` cannot tell, an owner's files are watched for
 /// [`quiet_ms`].
 pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result<Opened, OpenError> {
+    open_again(store, opening, has_ended, &mut Tries::default()).await
+}
+
+/// The same for a process that may have tried before; `tries` is what it keeps from one try to the next.
+pub async fn open_again(
+    store: Store,
+    opening: Opening,
+    has_ended: HasEnded,
+    tries: &mut Tries,
+) -> Result<Opened, OpenError> {
     let once = opening.fresh || opening.relabel;
     let first = once && !has_begun(&store, &opening.owner).await?;
     let (fresh, may_relabel) = (opening.fresh && first, opening.relabel && first);
@@ -232,7 +242,7 @@ pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result
         check_fingerprint(&store, &opening, &has_ended).await?;
     }
     let slide_ms = opening.fingerprint.slide_ms;
-    let claim = claim::claim(&store, &opening.owner, slide_ms, opening.force, has_ended).await?;
+    let claim = claim::claim(&store, &opening.owner, slide_ms, opening.force, has_ended, tries).await?;
     let files = claim.earlier.iter().flat_map(|attempt| attempt.bases.iter().chain(&attempt.logs));
     let next_file = files.map(|file| file.number).max().unwrap_or(0) + 1;
     let (recovered, report) = if fresh {
@@ -246,7 +256,7 @@ pub async fn open(store: Store, opening: Opening, has_ended: HasEnded) -> Result
         let theirs = base.fingerprint.following(&base.positions, &recovered.positions);
         matches(&store, &theirs, &opening.fingerprint)?;
     }
-    let (epoch, because, hold) = (claim.epoch, claim.because, claim.hold);
+    let (epoch, because, hold) = (claim.epoch, claim.because, tries.take_hold());
     let last = recovered.as_ref().map_or(0, |recovered| recovered.slide);
     let positions = recovered.as_ref().map_or_else(Vec::new, |recovered| recovered.positions.clone());
     Ok(Opened {

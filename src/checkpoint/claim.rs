@@ -31,7 +31,35 @@ pub(super) struct Claim {
     /// Everything below, by epoch ascending.
     pub earlier: Vec<AttemptDir>,
     pub because: Because,
-    pub hold: Hold,
+}
+
+/// What a process that opens a checkpoint keeps from a try that failed passingly to the next one.
+#[derive(Debug, Default)]
+pub struct Tries {
+    /// Whether it became the owner once. Then an order to take over has been carried out.
+    claimed: bool,
+    /// The lock on its owner file, and the epoch of that. While it is held, nobody takes the process for ended.
+    hold: Option<(u64, Hold)>,
+}
+
+impl Tries {
+    async fn claimed(&mut self, store: &Store, epoch: u64) -> Result<(), OpenError> {
+        self.claimed = true;
+        if self.hold.as_ref().is_none_or(|(held, _)| *held != epoch) {
+            self.hold = Some((epoch, hold(store, &owner_file(epoch)).await?));
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_claimed(&self) -> bool {
+        self.claimed
+    }
+
+    /// The lock, for whoever goes on with the claim.
+    pub(super) fn take_hold(&mut self) -> Option<Hold> {
+        self.hold.take().map(|(_, hold)| hold)
+    }
 }
 
 /// The attempts that are there, and who owns the checkpoint.
@@ -89,7 +117,8 @@ impl Sight {
     }
 }
 
-/// Whether nobody is fenced who may be at work when `ours` takes the checkpoint.
+/// Whether the owner's work is over when `ours` takes the checkpoint: it is an earlier attempt of the same application,
+/// which is taken for ended (one that was only paused is fenced), or another application that is known to have ended.
 pub(super) async fn is_over(store: &Store, ours: &Owner, has_ended: &HasEnded) -> Result<bool, StoreError> {
     let sight = Sight::look(store).await?;
     let Some(owner) = &sight.owner else { return Ok(true) };
@@ -118,9 +147,11 @@ pub(super) async fn claim(
     slide_ms: Millis,
     force: Force,
     has_ended: HasEnded,
+    tries: &mut Tries,
 ) -> Result<Claim, OpenError> {
     store.make_root().await?;
     for _ in 0..CONTESTS_MAX {
+        let force = if tries.claimed { Force::No } else { force };
         let (sight, because) = permitted(store, ours, slide_ms, force, &has_ended).await?;
         let epoch = match sight.claimed_by(ours) {
             Some(epoch) => epoch,
@@ -132,9 +163,9 @@ pub(super) async fn claim(
                 epoch
             }
         };
-        let hold = hold(store, &owner_file(epoch)).await?;
+        tries.claimed(store, epoch).await?;
         let earlier = fence(store, epoch).await?;
-        return Ok(Claim { epoch, earlier, because, hold });
+        return Ok(Claim { epoch, earlier, because });
     }
     Err(OpenError::Contested(store.address().to_string()))
 }
@@ -165,6 +196,10 @@ async fn permitted(
 ) -> Result<(Sight, Because), OpenError> {
     let clock = Clock::start();
     let first = Sight::look(store).await?;
+    let force = match force {
+        Force::TakeOver if obeyed(store, &first, ours).await? => Force::No,
+        force => force,
+    };
     let mut now = first.clone();
     loop {
         let ended = now.ended(ours, has_ended).await;
@@ -186,6 +221,20 @@ async fn permitted(
         store.pause(WATCH_EVERY).await;
         now = Sight::look(store).await?;
     }
+}
+
+/// Whether this application had the checkpoint before, and another one has taken it since. An order to take over was
+/// meant for the owner of its time, not for one that was ordered later.
+async fn obeyed(store: &Store, sight: &Sight, ours: &Owner) -> Result<bool, StoreError> {
+    if sight.owner.as_ref().is_none_or(|owner| owner.app == ours.app) {
+        return Ok(false);
+    }
+    for attempt in sight.attempts.iter().filter(|attempt| attempt.owned) {
+        if read_owner(store, attempt).await?.is_some_and(|owner| owner.app == ours.app) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn hold(store: &Store, owner: &str) -> Result<Hold, OpenError> {

@@ -9,6 +9,7 @@ mod keeping;
 mod recreated;
 mod history;
 mod relabel;
+mod tries;
 mod abandoned;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod measure;

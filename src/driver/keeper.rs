@@ -10,7 +10,8 @@ use tokio::time;
 
 use super::snapshots::SnapshotSetup;
 use crate::checkpoint::{
-    self, Events, Fingerprint, Force, HasEnded, Limits, OpenError, Opened, Opening, Owner, Slide, Writer,
+    self, Events, Fingerprint, Force, HasEnded, Limits, OpenError, Opened, Opening, Owner, Slide, Tries,
+    Writer,
 };
 use crate::clock::Clock;
 use crate::config::Job;
@@ -197,9 +198,10 @@ impl Keeper {
 async fn open(setup: CheckpointSetup, opening: Opening, told: mpsc::UnboundedSender<KeeperEvent>) {
     let clock = Clock::start();
     let mut wait = BACK_OFF;
+    let mut tries = Tries::default();
     loop {
-        let has_ended = Arc::clone(&setup.has_ended);
-        let event = match checkpoint::open(setup.store.clone(), opening.clone(), has_ended).await {
+        let (store, has_ended) = (setup.store.clone(), Arc::clone(&setup.has_ended));
+        let event = match checkpoint::open_again(store, opening.clone(), has_ended, &mut tries).await {
             Ok(opened) => KeeperEvent::Opened(Box::new(opened)),
             Err(error) if error.is_passing() && clock.monotonic() < setup.give_up => {
                 KeeperEvent::Waiting(error)

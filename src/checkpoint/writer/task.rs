@@ -55,7 +55,7 @@ pub(super) struct Task {
     relabeled_ms: Millis,
     pub(super) limits: Limits,
     /// Locked for as long as this attempt writes.
-    _hold: Hold,
+    _hold: Option<Hold>,
     orders: mpsc::UnboundedReceiver<Order>,
     events: mpsc::UnboundedSender<Event>,
     /// Whether the first base waits for [`Order::Settled`].
