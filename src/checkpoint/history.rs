@@ -2,7 +2,8 @@
 //!
 //! By the rules of recovery (repeats, superseded slides, torn tails), but from an older base. Only looks, so it can
 //! read the checkpoint of a driver at work. What that one has in an open log may not be readable yet: the walk ends
-//! there and is to be repeated. A place that is damaged is passed over: reading goes on at the next base, and [`History::lost`] says what is between.
+//! there and is to be repeated. A place that is damaged is passed over: reading goes on at the next base, and
+//! [`History::lost`] says what is between.
 //! Feeds `snapshot`.
 
 use super::frame::{Frames, Identity};
