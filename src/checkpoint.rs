@@ -50,6 +50,7 @@ pub use writer::{Event, Events, Limits, State, Writer};
 
 use crate::ids::{Millis, Partition, Position};
 use crate::store::{Hold, Store, StoreError};
+use head::Relabeled;
 
 /// Longest head of a base read before anything is claimed: positions of some ten thousand partitions.
 const BASE_HEAD_BYTES_MAX: u64 = 4 << 20;
@@ -99,7 +100,8 @@ pub struct Opened {
     /// Where reading stood when it was opened.
     positions: Vec<(Partition, Position)>,
     may_relabel: bool,
-    relabeled_ms: Millis,
+    /// Attempts that put ends back and left no log that says so; the last may be this one.
+    relabeled: Vec<Relabeled>,
     keep_since_ms: Option<Millis>,
     /// Whether results show everything that was counted before.
     settled: bool,
@@ -130,13 +132,14 @@ impl Opened {
         let by_ms = (by_ms + slide_ms - 1).div_euclid(slide_ms) * slide_ms;
         recovered.ring.shift(-by_ms);
         recovered.end_ms = recovered.end_ms.map(|end_ms| end_ms - by_ms);
-        self.relabeled_ms = -by_ms;
+        self.relabeled.push(Relabeled { epoch: self.epoch, by_ms: -by_ms });
         Some(by_ms)
     }
 
     /// By how much [`Opened::relabel`] moved the ends of what was recovered; 0 if it did not.
     pub fn relabeled_ms(&self) -> Millis {
-        self.relabeled_ms
+        let own = self.relabeled.iter().find(|relabeled| relabeled.epoch == self.epoch);
+        own.map_or(0, |own| own.by_ms)
     }
 
     /// See [`Writer::settled`].
@@ -147,7 +150,7 @@ impl Opened {
     /// Whether the first base has to wait for [`Writer::settled`]. Once it is durable, nobody finds under its new ends
     /// what results do not show yet of the old ones.
     fn waits_for_results(&self) -> bool {
-        self.relabeled_ms != 0 && self.keep_since_ms.is_some() && !self.settled
+        self.relabeled_ms() != 0 && self.keep_since_ms.is_some() && !self.settled
     }
 
     /// Has everything kept from which the slides after `end_ms` can be read again, from the first base on;
@@ -258,7 +261,10 @@ pub async fn open_again(
     }
     let (epoch, because, hold) = (claim.epoch, claim.because, tries.take_hold());
     let last = recovered.as_ref().map_or(0, |recovered| recovered.slide);
-    let positions = recovered.as_ref().map_or_else(Vec::new, |recovered| recovered.positions.clone());
+    let (positions, relabeled) = match &recovered {
+        Some(recovered) => (recovered.positions.clone(), recovered.relabeled.clone()),
+        None => (Vec::new(), Vec::new()),
+    };
     Ok(Opened {
         recovered,
         report,
@@ -271,7 +277,7 @@ pub async fn open_again(
         last,
         positions,
         may_relabel,
-        relabeled_ms: 0,
+        relabeled,
         keep_since_ms: None,
         settled: false,
     })

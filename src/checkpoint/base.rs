@@ -10,7 +10,7 @@ use tokio_util::bytes::Bytes;
 
 use super::fields::{Fields, put_signed};
 use super::frame::{self, Frames, HEAD_BYTES, Identity, Kind, PAYLOAD_BYTES_MAX};
-use super::head::{self, BaseHead, FORMAT, Fingerprint, Unreadable};
+use super::head::{self, BaseHead, FORMAT, Fingerprint, Relabeled, Unreadable};
 use super::writer::State;
 use crate::count::keys::KeyListWriter;
 use crate::count::{KeyId, Malformed, Restore, RingImage, SealedBucket};
@@ -29,11 +29,33 @@ impl State {
         fingerprint: Fingerprint,
         identity: Identity,
     ) -> Content {
+        self.relabeled_base(slide, length_ms, fingerprint, identity, Vec::new())
+    }
+
+    /// The same, behind attempts that put ends back.
+    pub(super) fn relabeled_base(
+        self,
+        slide: u64,
+        length_ms: Millis,
+        fingerprint: Fingerprint,
+        identity: Identity,
+        relabeled: Vec<Relabeled>,
+    ) -> Content {
         let Self { end_ms, attempt, whole, positions, ring } = self;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let format = FORMAT;
-        let head =
-            BaseHead { format, version, slide, end_ms, attempt, whole, length_ms, fingerprint, positions };
+        let head = BaseHead {
+            format,
+            version,
+            slide,
+            end_ms,
+            attempt,
+            whole,
+            length_ms,
+            fingerprint,
+            positions,
+            relabeled,
+        };
         Base { head, ring }.content(identity)
     }
 }
@@ -202,6 +224,7 @@ mod tests {
             length_ms: 10_000,
             fingerprint: Fingerprint { cluster: None, topics, key, slide_ms: 1_000, time },
             positions: vec![(Partition::new("t", 0), Position::at(9))],
+            relabeled: vec![Relabeled { epoch: 2, by_ms: -7_000 }],
         };
         Base { head, ring }
     }

@@ -107,6 +107,18 @@ pub struct BaseHead {
     pub fingerprint: Fingerprint,
     /// Where every partition is to be read on.
     pub positions: Vec<(Partition, Position)>,
+    /// Who put window ends back (`--relabel`) and may have left no log that says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) relabeled: Vec<Relabeled>,
+}
+
+/// An attempt that put window ends back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Relabeled {
+    /// Its epoch.
+    pub epoch: u64,
+    /// Ends are so much later (or earlier) than in the attempts before.
+    pub by_ms: Millis,
 }
 
 /// First frame of a log.
@@ -123,6 +135,10 @@ pub struct LogHead {
     /// `--relabel`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub relabeled_ms: Millis,
+    /// Attempts before this one that did so and left no log, oldest first. Where their bases cannot be read, only this
+    /// says it. Earlier versions wrote none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) relabeled_before: Vec<Relabeled>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]

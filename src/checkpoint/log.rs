@@ -1,7 +1,7 @@
 //! A log's bytes, piece by piece: what one sync makes durable. Made by the writer, read by `recover`.
 
 use super::frame::{self, Identity, Kind, PAYLOAD_BYTES_MAX};
-use super::head::{self, FORMAT, LogHead};
+use super::head::{self, FORMAT, LogHead, Relabeled};
 use super::slide::{Slide, Table};
 use crate::ids::Millis;
 
@@ -16,7 +16,7 @@ pub struct LogEncoder {
     table: Table,
     /// Whether the log's head has been given out.
     begun: bool,
-    relabeled_ms: Millis,
+    relabeled: Vec<Relabeled>,
 }
 
 /// What is appended and synced at once.
@@ -35,12 +35,12 @@ pub struct Piece {
 impl LogEncoder {
     /// Begins the log of this identity.
     pub fn new(identity: Identity) -> Self {
-        Self { identity, table: Table::default(), begun: false, relabeled_ms: 0 }
+        Self { identity, table: Table::default(), begun: false, relabeled: Vec::new() }
     }
 
-    /// Says that this attempt has given window ends other names: see [`LogHead::relabeled_ms`].
-    pub fn relabeled(self, by_ms: Millis) -> Self {
-        Self { relabeled_ms: by_ms, ..self }
+    /// Says which attempts have put window ends back, this one or those before that left no log.
+    pub(super) fn relabeled(self, relabeled: Vec<Relabeled>) -> Self {
+        Self { relabeled, ..self }
     }
 
     /// As many of the numbered slides as one sync carries; `None` if there are none. `after` is the number of the last
@@ -55,8 +55,17 @@ impl LogEncoder {
         for (number, slide) in slides {
             if !std::mem::replace(&mut self.begun, true) {
                 let version = env!("CARGO_PKG_VERSION").to_owned();
-                let relabeled_ms = self.relabeled_ms;
-                let head = LogHead { format: FORMAT, version, after, length_ms, relabeled_ms };
+                let (own, before): (Vec<Relabeled>, Vec<Relabeled>) =
+                    self.relabeled.iter().partition(|relabeled| relabeled.epoch == self.identity.epoch);
+                let relabeled_ms = own.first().map_or(0, |own| own.by_ms);
+                let head = LogHead {
+                    format: FORMAT,
+                    version,
+                    after,
+                    length_ms,
+                    relabeled_ms,
+                    relabeled_before: before,
+                };
                 frame::put(&mut piece.bytes, self.identity, Kind::Head, 0, &head::encode(&head));
             }
             let payload = self.table.encode(slide);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use tokio_util::bytes::Bytes;
 
 use super::frame::{Frames, Identity, Kind, Tail};
-use super::head::{self, BaseHead, LogHead, Unreadable};
+use super::head::{self, BaseHead, LogHead, Relabeled, Unreadable};
 use super::layout::AttemptDir;
 use super::slide::{Slide, Table};
 use super::{OpenError, base};
@@ -39,6 +39,8 @@ pub struct Recovered {
     pub slide: u64,
     /// The base it was taken from.
     pub base: BaseHead,
+    /// Attempts that put ends back, which no log behind the base says.
+    pub(super) relabeled: Vec<Relabeled>,
 }
 
 /// What reading a checkpoint came across.
@@ -200,6 +202,7 @@ pub(super) async fn limits(files: &impl Files, attempts: &[AttemptDir]) -> Resul
 #[derive(Debug)]
 pub(super) struct Replay {
     base: BaseHead,
+    relabeled: Vec<Relabeled>,
     /// The attempt that wrote what was read last.
     epoch: u64,
     pub(super) restore: Restore,
@@ -224,6 +227,7 @@ impl Replay {
             attempt: head.attempt,
             slide: head.slide,
             length_ms: head.length_ms,
+            relabeled: head.relabeled.clone(),
             base: head,
         }
     }
@@ -243,7 +247,7 @@ impl Replay {
         match head::read::<LogHead>(&mut frames, identity) {
             Ok(head) => {
                 self.length_ms = head.length_ms;
-                self.enter(identity.epoch, head.relabeled_ms);
+                self.enter(identity.epoch, &head);
             }
             Err(error @ Unreadable::Newer(_)) => {
                 return Err(OpenError::Unreadable { path: path.to_owned(), error });
@@ -298,13 +302,17 @@ impl Replay {
         Ok(true)
     }
 
-    /// Goes on with an attempt's logs. The first base of one that relabeled says so itself; where that cannot be read,
-    /// its logs do.
-    fn enter(&mut self, epoch: u64, relabeled_ms: Millis) {
-        if epoch > self.epoch {
-            self.restore.shift(relabeled_ms);
-            self.end_ms = self.end_ms.map(|end_ms| end_ms + relabeled_ms);
-            self.epoch = epoch;
+    /// Goes on with an attempt's logs. The bases of those that relabeled have the new ends; where these cannot be read,
+    /// logs say it: those of the attempt itself, or of the next one that left any.
+    fn enter(&mut self, epoch: u64, head: &LogHead) {
+        self.relabeled.clear();
+        let own = Relabeled { epoch, by_ms: head.relabeled_ms };
+        for Relabeled { epoch, by_ms } in head.relabeled_before.iter().copied().chain([own]) {
+            if epoch > self.epoch {
+                self.restore.shift(by_ms);
+                self.end_ms = self.end_ms.map(|end_ms| end_ms + by_ms);
+                self.epoch = epoch;
+            }
         }
     }
 
@@ -338,6 +346,7 @@ impl Replay {
             positions: self.positions.into_iter().collect(),
             slide: self.slide,
             base: self.base,
+            relabeled: self.relabeled,
         }
     }
 }

@@ -100,5 +100,6 @@ fn head() -> BaseHead {
         length_ms: 300_000,
         fingerprint: opening(1).fingerprint,
         positions: vec![(partition(), Position::at(0))],
+        relabeled: Vec::new(),
     }
 }

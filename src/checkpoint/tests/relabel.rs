@@ -104,6 +104,66 @@ async fn logs_say_it_where_the_base_cannot_be_read() {
     assert_eq!(assert_true(again.recovered.as_ref().unwrap(), &oracle), 43);
 }
 
+/// Writes rubbish over every base of these attempts.
+fn damage_bases(directory: &Path, attempts: &[&str]) {
+    for attempt in attempts {
+        for path in fs::read_dir(directory.join(attempt)).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.file_name().unwrap().to_str().unwrap().starts_with("base-") {
+                fs::write(&path, "damaged").unwrap();
+            }
+        }
+    }
+}
+
+/// As if snapshots showed little and were settled.
+fn keeping_all(mut opened: Opened) -> Opened {
+    opened.keep_since(Millis::MIN);
+    opened.settled();
+    opened
+}
+
+/// Attempt 2 puts ends back and dies behind its first base; so does attempt 3, and attempt 4 behind three slides. The
+/// third is of another application, which puts ends back once more or not.
+#[tokio::test]
+async fn logs_say_it_where_the_attempts_that_put_ends_back_left_none() {
+    for twice in [false, true] {
+        let directory = scratch();
+        let mut oracle = forty_slides(directory.path()).await.put_back(BY_MS);
+        for (attempt, now_ms) in [(1, NOW_MS), (2, 7_000)] {
+            let mut opening = relabeling(attempt);
+            if twice {
+                opening.owner = owner(&format!("later {attempt}"), 1);
+            }
+            let mut opened = opened(directory.path(), opening).await;
+            let by_ms = opened.relabel(now_ms);
+            if attempt == 2 {
+                assert_eq!(by_ms, twice.then_some(5_000));
+                oracle = oracle.put_back(by_ms.unwrap_or(0));
+            }
+            let mut driver = Driver::start(keeping_all(opened), oracle.clone(), 5);
+            while !matches!(driver.events.recv().await, Some(Event::Based { .. })) {}
+        }
+        let last = Opening { owner: owner("later 2", 2), relabel: false, ..relabeling(3) };
+        let opened = keeping_all(opened(directory.path(), last).await);
+        let mut driver = Driver::start(opened, oracle, 5);
+        slides(&mut driver, 3).await;
+        let oracle = closed(driver).await;
+        let store = calm(directory.path());
+        // The bases of attempts 4, 3 and 2 are damaged one after the other.
+        let attempts = ["a-000004", "a-000003.fenced", "a-000002.fenced"];
+        for damaged in 0..=3 {
+            damage_bases(directory.path(), &attempts[..damaged]);
+            let (recovered, report) = inspect(&store, 1 << 20).await.unwrap().recovery.unwrap();
+            assert_eq!((report.corrupt, report.bad_bases.len()), (vec![], damaged), "twice: {twice}");
+            assert_eq!(assert_true(&recovered.unwrap(), &oracle), 43, "twice: {twice}, damaged: {damaged}");
+        }
+        // Snapshots walk through the past from the first base on.
+        let mut history = History::open(&store, None, None, 1 << 20).await.unwrap().unwrap();
+        while history.log(|_| ()).await.unwrap() {}
+        assert_eq!(history.lost(), []);
+    }
+}
+
 /// Snapshots show everything up to 20 s (of 40 s) when ends are put back to 12 s. By their new ends, bases would look old
 /// enough for the past to be deleted.
 #[tokio::test]

@@ -65,7 +65,13 @@ impl Task {
         self.opening.fingerprint = fingerprint.clone();
         self.positions.clone_from(&state.positions);
         let end_ms = state.end_ms;
-        let content = state.base(slide, self.opening.length_ms, fingerprint, identity);
+        let content = state.relabeled_base(
+            slide,
+            self.opening.length_ms,
+            fingerprint,
+            identity,
+            self.relabeled.clone(),
+        );
         let mut ends = std::mem::take(&mut self.roll.ends);
         ends.insert((self.epoch, number), end_ms);
         self.roll = Roll { base_bytes: self.roll.base_bytes, ..Roll::default() };

@@ -14,6 +14,7 @@ use super::caution::Caution;
 use super::roll::{Roll, joined};
 use super::{Event, Limits, State};
 use crate::checkpoint::frame::Identity;
+use crate::checkpoint::head::Relabeled;
 use crate::checkpoint::layout::{OWNER, attempt_dir, log_name};
 use crate::checkpoint::log::{LogEncoder, Piece};
 use crate::checkpoint::slide::Slide;
@@ -52,7 +53,7 @@ pub(super) struct Task {
     pub(super) clock: Clock,
     pub(super) epoch: u64,
     pub(super) opening: Opening,
-    relabeled_ms: Millis,
+    pub(super) relabeled: Vec<Relabeled>,
     pub(super) limits: Limits,
     /// Locked for as long as this attempt writes.
     _hold: Option<Hold>,
@@ -91,14 +92,14 @@ impl Task {
     ) -> Self {
         let held = opened.waits_for_results();
         let Opened { epoch, store, opening, hold, next_file, last, positions, .. } = opened;
-        let Opened { keep_since_ms, relabeled_ms, .. } = opened;
+        let Opened { keep_since_ms, relabeled, .. } = opened;
         Self {
             store,
             clock: Clock::start(),
             epoch,
             limits: opening.limits,
             opening,
-            relabeled_ms,
+            relabeled,
             _hold: hold,
             orders,
             events,
@@ -236,7 +237,8 @@ impl Task {
         let path = format!("{}/{}", attempt_dir(self.epoch), log_name(number));
         let copies = self.caution.copies();
         let log = self.store.open_log(&path, copies).await?;
-        let encoder = LogEncoder::new(Identity { epoch: self.epoch, number }).relabeled(self.relabeled_ms);
+        let identity = Identity { epoch: self.epoch, number };
+        let encoder = LogEncoder::new(identity).relabeled(self.relabeled.clone());
         self.open = Some(Open { log, encoder, copies });
         Ok(())
     }
