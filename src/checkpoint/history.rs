@@ -27,6 +27,8 @@ pub struct Past<'a> {
     pub length_ms: Millis,
     /// The window that ends with it.
     pub window: &'a Restore,
+    /// Whether slides between the one shown before and this one are lost.
+    pub behind_loss: bool,
 }
 
 /// Slides that are not there any more: those that ended after the one and up to the other.
@@ -54,6 +56,8 @@ pub struct History {
     waits: bool,
     reached_ms: Option<Millis>,
     lost: Vec<Lost>,
+    /// Whether slides before the next one are lost.
+    lossy: bool,
 }
 
 /// A base that a walk could begin with.
@@ -100,7 +104,7 @@ impl History {
             }
             let reached_ms = base.end_ms.max(after_ms);
             let store = store.clone();
-            let (broken, waits) = (false, true);
+            let (broken, waits, lossy) = (false, true, !lost.is_empty());
             return Ok(Some(Self {
                 store,
                 attempts,
@@ -112,6 +116,7 @@ impl History {
                 waits,
                 reached_ms,
                 lost,
+                lossy,
             }));
         }
         Ok(None)
@@ -144,13 +149,14 @@ impl History {
                 }
                 mended = true;
             }
-            let reached_ms = &mut self.reached_ms;
+            let (reached_ms, lossy) = (&mut self.reached_ms, &mut self.lossy);
             let mut show = |replay: &mut Replay, slide: &Slide| {
                 replay.restore.expire(slide.end_ms - replay.length_ms);
                 if Some(slide.end_ms) > *reached_ms {
                     *reached_ms = Some(slide.end_ms);
                     let (number, length_ms) = (replay.slide, replay.length_ms);
-                    seen(&Past { number, slide, length_ms, window: &replay.restore });
+                    let behind_loss = std::mem::take(lossy);
+                    seen(&Past { number, slide, length_ms, window: &replay.restore, behind_loss });
                 }
             };
             let mut report = Report::default();
@@ -185,7 +191,7 @@ impl History {
         };
         if let Some(until_ms) = replay.end_ms.filter(|end_ms| Some(*end_ms) > self.reached_ms) {
             self.lost.push(Lost { after_ms: self.reached_ms, until_ms });
-            self.reached_ms = Some(until_ms);
+            (self.reached_ms, self.lossy) = (Some(until_ms), true);
         }
         (self.replay, self.broken) = (replay, false);
         Ok(true)

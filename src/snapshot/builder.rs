@@ -26,6 +26,8 @@ pub(super) struct File {
     pub ranges: Bytes,
     /// Its newest window as one object.
     pub latest: Bytes,
+    /// Number of the slide that ends with it.
+    pub slide: u64,
 }
 
 /// Puts files together.
@@ -34,8 +36,8 @@ pub(super) struct Builder {
     plan: Plan,
     /// Slides up to here are in files already; they are passed over.
     last_ms: Option<Millis>,
-    /// Whether slides were passed over because their ends were put back: the next one says so.
-    relabeled: bool,
+    /// Number of the slide before the next one, where it is known and nothing was lost behind it.
+    last: Option<u64>,
     /// Ranges of the slides after the last written window.
     between: Vec<u8>,
     open: Option<Roll>,
@@ -46,6 +48,8 @@ struct Roll {
     end_ms: Millis,
     first_ms: Millis,
     newest: Window,
+    /// Number of the slide that ends with it.
+    slide: u64,
     rows: Packed,
     ranges: Packed,
 }
@@ -53,20 +57,25 @@ struct Roll {
 impl Builder {
     /// Goes on after `last_ms`, the last window end that stands in a file.
     pub(super) fn new(plan: Plan, last_ms: Option<Millis>) -> Self {
-        Self { plan, last_ms, relabeled: false, between: Vec::new(), open: None }
+        Self { plan, last_ms, last: None, between: Vec::new(), open: None }
     }
 
-    /// Whether window ends were put back (`--relabel`), so that slides before the next one are in no file.
-    pub(super) fn relabeled(&mut self, relabeled: bool) {
-        self.relabeled = relabeled;
+    /// The same, where this slide ended then.
+    pub(super) fn behind(self, slide: Option<u64>) -> Self {
+        Self { last: slide, ..self }
+    }
+
+    /// Slides before the next one are lost.
+    pub(super) fn lost(&mut self) {
+        self.last = None;
     }
 
     /// Whether an end is not later than that of the last slide, so that it is passed over.
-    pub(super) fn is_behind(&self, end_ms: Millis) -> bool {
+    fn is_behind(&self, end_ms: Millis) -> bool {
         self.last_ms.is_some_and(|last| end_ms <= last)
     }
 
-    /// Takes the next slide. Returns the file that it finishes: the one before it, or the one that it is the last of;
+    /// Takes the next slide; of those whose ends are passed already, none. Returns the file that it finishes: the one before it, or the one that it is the last of;
     /// after a pause it can be both.
     pub(super) fn push(&mut self, slide: &Slide) -> Vec<File> {
         if self.is_behind(slide.end_ms) {
@@ -77,10 +86,12 @@ impl Builder {
         if self.open.as_ref().is_some_and(|roll| slide.end_ms > roll.end_ms) {
             files.extend(self.finish());
         }
-        let relabeled = std::mem::take(&mut self.relabeled);
+        // What is missing was passed over, and that happens only to slides whose ends were put back (`--relabel`).
+        let relabeled = self.last.is_some_and(|last| slide.number > last + 1);
+        self.last = Some(slide.number);
         Facts { relabeled, ..Facts::of(slide, self.plan.keys) }.put(&mut self.between);
         if let Some(ranked) = &slide.window {
-            self.add(slide.shown(ranked));
+            self.add(slide.shown(ranked), slide.number);
         }
         if self.open.as_ref().is_some_and(|roll| slide.end_ms == roll.end_ms) {
             files.extend(self.finish());
@@ -88,7 +99,7 @@ impl Builder {
         files
     }
 
-    fn add(&mut self, window: Window) {
+    fn add(&mut self, window: Window, slide: u64) {
         let mut lines = Vec::new();
         rows::put(&self.plan.app, &window, &mut lines);
         let between = std::mem::take(&mut self.between);
@@ -97,20 +108,21 @@ impl Builder {
             end_ms: self.plan.roll_end(end_ms),
             first_ms: end_ms,
             newest: window.clone(),
+            slide,
             rows: Packed::new(gzip),
             ranges: Packed::new(gzip),
         });
         roll.rows.put(&lines);
         roll.ranges.put(&between);
-        roll.newest = window;
+        (roll.newest, roll.slide) = (window, slide);
     }
 
     /// The file with what has come of its roll so far.
     pub(super) fn finish(&mut self) -> Option<File> {
-        let Roll { first_ms, newest, rows, ranges, .. } = self.open.take()?;
+        let Roll { first_ms, newest, slide, rows, ranges, .. } = self.open.take()?;
         let name = FileName { first_ms, last_ms: newest.end_ms, gzip: self.plan.gzip };
         let latest = json::line(&self.plan.app, &newest) + "\n";
-        Some(File { name, rows: rows.finish(), ranges: ranges.finish(), latest: latest.into() })
+        Some(File { name, rows: rows.finish(), ranges: ranges.finish(), latest: latest.into(), slide })
     }
 }
 

@@ -6,7 +6,8 @@
 
 use tokio_util::bytes::Bytes;
 
-use super::layout::{LATEST, Partition, STAGING, hours, list};
+use super::facts::Facts;
+use super::layout::{FILE_BYTES_MAX, FileName, LATEST, Partition, STAGING, hours, list};
 use super::plan::Plan;
 use crate::ids::Millis;
 use crate::store::{Kind, Store, StoreError};
@@ -61,8 +62,16 @@ impl From<StoreError> for Refused {
     }
 }
 
-/// Stops earlier writers. Returns the last window end that is visible. May be repeated.
-pub(super) async fn take(store: &Store, plan: &Plan, owner: &Owner) -> Result<Option<Millis>, Refused> {
+/// The newest visible window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Newest {
+    pub end_ms: Millis,
+    /// Number of the slide that ends with it, where the ranges beside it say so.
+    pub slide: Option<u64>,
+}
+
+/// Stops earlier writers. Returns the newest window that is visible. May be repeated.
+pub(super) async fn take(store: &Store, plan: &Plan, owner: &Owner) -> Result<Option<Newest>, Refused> {
     store.make_root().await?;
     if let Some(app) = foreign(store, plan).await? {
         return Err(Refused::Foreign(app));
@@ -83,11 +92,22 @@ pub(super) async fn take(store: &Store, plan: &Plan, owner: &Owner) -> Result<Op
         for orphan in orphans {
             store.delete(&format!("{}/{orphan}", hour.dir())).await?;
         }
-        if let Some(newest) = rows.iter().map(|file| file.last_ms).max() {
-            return Ok(Some(newest));
+        if let Some(newest) = rows.iter().max_by_key(|file| file.last_ms) {
+            let (end_ms, slide) = (newest.last_ms, last_slide(store, newest).await?);
+            return Ok(Some(Newest { end_ms, slide }));
         }
     }
     Ok(None)
+}
+
+/// Number of the last slide in a file.
+async fn last_slide(store: &Store, file: &FileName) -> Result<Option<u64>, StoreError> {
+    match store.read(&file.path(&file.ranges()), FILE_BYTES_MAX).await {
+        Ok(bytes) => Ok(Facts::last_of(bytes, file.gzip).map(|facts| facts.slide)),
+        Err(error) if error.kind == Kind::Unavailable => Err(error),
+        // It never can be read, and rows matter more.
+        Err(_) => Ok(None),
+    }
 }
 
 /// The job whose snapshots are there, if it is not this one: two jobs in one directory would be one wrong table.

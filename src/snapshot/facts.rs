@@ -5,10 +5,13 @@
 //! written.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
+use tokio_util::bytes::Bytes;
 
 use super::slide::Slide;
 use crate::ids::{Millis, Offset, Partition, TopicId};
@@ -33,8 +36,8 @@ pub struct Facts {
     /// Identity of each topic in `ranges`, where the broker knows one; as Kafka's tools print it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<String, String>,
-    /// Whether slides before it are left out, because their ends were put back (`--relabel`) and stand in files as those
-    /// of others.
+    /// Whether slides before it are left out: their ends were put back (`--relabel`), to before the newest window that
+    /// was visible.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relabeled: bool,
     /// The window that ends with it, if it is written.
@@ -74,6 +77,12 @@ impl Facts {
         }
     }
 
+    /// The last slide in a file of ranges; `None` if it cannot be read.
+    pub(super) fn last_of(bytes: Bytes, gzip: bool) -> Option<Self> {
+        let last = lines(bytes, gzip).map_while(Result::ok).last()?;
+        serde_json::from_str(&last).ok()
+    }
+
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         serde_json::to_writer(&mut *out, self).expect("strings and numbers are always JSON");
         out.push(b'\n');
@@ -89,6 +98,13 @@ impl Facts {
         let bytes = URL_SAFE_NO_PAD.decode(self.topics.get(topic)?).ok()?;
         bytes.try_into().ok().map(TopicId)
     }
+}
+
+/// The lines of one of our files.
+pub(super) fn lines(bytes: Bytes, gzip: bool) -> impl Iterator<Item = std::io::Result<String>> {
+    let bytes = std::io::Cursor::new(bytes);
+    let plain: Box<dyn Read> = if gzip { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
+    BufReader::new(plain).lines()
 }
 
 fn shown(id: TopicId) -> String {

@@ -12,6 +12,8 @@ use crate::store::{Entry, Kind, Store, StoreError};
 pub(super) const LATEST: &str = "latest.json";
 /// Where files are written before they get their names.
 pub(super) const STAGING: &str = "_staging";
+/// Longest file of rows or ranges read, bytes.
+pub(super) const FILE_BYTES_MAX: u64 = 4 << 30;
 const RANGES: &str = "_ranges-";
 
 /// Name of a file of rows.

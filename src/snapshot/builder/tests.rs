@@ -90,3 +90,24 @@ fn compressed_bytes_tell_no_time() {
     // RFC 1952: the time of a file's content stands in bytes 4 to 7, 0 is none; byte 3 has no name or comment.
     assert_eq!(file.rows[..8], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
 }
+
+/// Ends are put back between slide 9 and slide 10: those up to slide 14 are passed over.
+#[test]
+fn slides_that_were_passed_over_are_told_and_lost_ones_are_not() {
+    for lost in [false, true] {
+        let mut builder = Builder::new(plan(), Some(9_000)).behind(Some(9));
+        let mut facts = Vec::new();
+        for slide in slides(5, 10..=20) {
+            if lost && slide.number == 15 {
+                builder.lost();
+            }
+            let put_back = Slide { end_ms: slide.end_ms - 5_000, window: None, ..slide };
+            assert!(builder.push(&put_back).is_empty());
+            facts.extend(Facts::last_of(builder.between.clone().into(), false));
+        }
+        facts.dedup();
+        let told: Vec<_> = facts.iter().map(|facts| (facts.slide, facts.relabeled)).collect();
+        let wanted: Vec<_> = (15..=20).map(|number| (number, number == 15 && !lost)).collect();
+        assert_eq!(told, wanted, "lost: {lost}");
+    }
+}

@@ -205,7 +205,20 @@ async fn put_back(killed: &[Killed]) -> Vec<(Millis, u64)> {
     };
     last.slides(left).await;
     assert_eq!(last.stop().await, Some(Event::Closed), "{killed:?}");
-    windows(&files(directory.path())).iter().map(|window| (window.end_ms, window.total)).collect()
+    let files = files(directory.path());
+    assert_chain(&facts(&files), killed);
+    windows(&files).iter().map(|window| (window.end_ms, window.total)).collect()
+}
+
+/// Slides follow each other, and the one gap says what it is: `verify` finds no damage.
+fn assert_chain(facts: &[Facts], killed: &[Killed]) {
+    let mut gaps = 0;
+    for two in facts.windows(2) {
+        let is_gap = two[1].slide != two[0].slide + 1;
+        assert_eq!(two[1].relabeled, is_gap, "{killed:?}: slide {} behind {}", two[1].slide, two[0].slide);
+        gaps += u32::from(is_gap);
+    }
+    assert_eq!(gaps, 1, "{killed:?}");
 }
 
 /// Every window under its old end, and new ones behind the last of those.

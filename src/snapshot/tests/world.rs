@@ -363,3 +363,15 @@ pub(super) fn windows(files: &BTreeMap<String, Vec<u8>>) -> Vec<rows::Written> {
     }
     windows
 }
+
+/// Every slide in files of ranges, by end.
+pub(super) fn facts(files: &BTreeMap<String, Vec<u8>>) -> Vec<Facts> {
+    let mut facts: Vec<Facts> = Vec::new();
+    for bytes in files.iter().filter(|(name, _)| name.contains("/_ranges-")).map(|(_, bytes)| bytes) {
+        let mut text = String::new();
+        GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+        facts.extend(text.lines().map(|line| serde_json::from_str::<Facts>(line).unwrap()));
+    }
+    facts.sort_by_key(|slide| slide.end_ms);
+    facts
+}

@@ -1,17 +1,11 @@
 //! A file of rows and the ranges beside it, read back. Part of `verify`.
 
-use std::io::{BufRead, BufReader, Read};
-
-use flate2::read::MultiGzDecoder;
 use tokio_util::bytes::Bytes;
 
-use crate::snapshot::facts::Facts;
-use crate::snapshot::layout::FileName;
+use crate::snapshot::facts::{Facts, lines};
+use crate::snapshot::layout::{FILE_BYTES_MAX, FileName};
 use crate::snapshot::rows::{Reader, Written};
 use crate::store::{Kind, Store, StoreError};
-
-/// Longest file read, bytes.
-const FILE_BYTES_MAX: u64 = 4 << 30;
 
 /// Why a file is of no use.
 #[derive(Debug)]
@@ -55,12 +49,6 @@ fn facts(bytes: &Bytes, gzip: bool) -> Result<Vec<Facts>, String> {
     let text = |line: Result<String, _>| line.map_err(|error: std::io::Error| error.to_string());
     let parse = |line: String| serde_json::from_str(&line).map_err(|error| error.to_string());
     lines(bytes.clone(), gzip).map(|line| text(line).and_then(parse)).collect()
-}
-
-fn lines(bytes: Bytes, gzip: bool) -> impl Iterator<Item = std::io::Result<String>> {
-    let bytes = std::io::Cursor::new(bytes);
-    let plain: Box<dyn Read> = if gzip { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
-    BufReader::new(plain).lines()
 }
 
 impl Rows {

@@ -23,8 +23,8 @@ impl Task {
                 Err(error) => self.failed(error.to_string()).await?,
             }
         }
-        (self.failing, self.relabeled) = (None, false);
-        self.through_ms = Some(file.name.last_ms);
+        self.failing = None;
+        (self.through_ms, self.through) = (Some(file.name.last_ms), Some(file.slide));
         self.tell(Event::Visible { through_ms: file.name.last_ms });
         if let Err(error) = self.retain().await {
             // The next file's turn comes.

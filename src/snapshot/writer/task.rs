@@ -43,9 +43,9 @@ pub(super) struct Task {
     pub(super) failing: Option<(Duration, Duration)>,
     /// Every window up to here is visible.
     pub(super) through_ms: Option<Millis>,
+    /// Number of the slide that ended then, where it is known.
+    pub(super) through: Option<u64>,
     builder: Builder,
-    /// Whether slides since the last file were passed over.
-    pub(super) relabeled: bool,
 }
 
 impl Task {
@@ -65,8 +65,8 @@ impl Task {
             clock,
             failing: None,
             through_ms: None,
+            through: None,
             builder,
-            relabeled: false,
         }
     }
 
@@ -116,10 +116,12 @@ impl Task {
     async fn take(&mut self) -> Result<(), End> {
         loop {
             match take(&self.setup.store, &self.setup.plan, &self.setup.owner).await {
-                Ok(through_ms) => {
-                    (self.through_ms, self.failing) = (through_ms, None);
+                Ok(newest) => {
+                    self.through_ms = newest.map(|newest| newest.end_ms);
+                    self.through = newest.and_then(|newest| newest.slide);
+                    self.failing = None;
                     self.begin_anew();
-                    if let Some(through_ms) = through_ms {
+                    if let Some(through_ms) = self.through_ms {
                         self.tell(Event::Visible { through_ms });
                     }
                     return Ok(());
@@ -132,8 +134,7 @@ impl Task {
     }
 
     fn begin_anew(&mut self) {
-        self.builder = Builder::new(self.setup.plan.clone(), self.through_ms);
-        self.builder.relabeled(self.relabeled);
+        self.builder = Builder::new(self.setup.plan.clone(), self.through_ms).behind(self.through);
     }
 
     /// Ends are put back (`--relabel`), and those up to the last one are passed over. What is not visible of the past
@@ -141,8 +142,6 @@ impl Task {
     async fn settle(&mut self) -> Result<(), End> {
         let open = self.builder.finish();
         self.publish_all(open).await?;
-        self.relabeled = true;
-        self.builder.relabeled(true);
         self.tell(Event::Settled);
         Ok(())
     }
@@ -151,7 +150,6 @@ impl Task {
     /// can become readable.
     async fn catch_up(&mut self, until_ms: Millis, settled: bool) -> Result<(), End> {
         let began = self.clock.monotonic();
-        self.relabeled |= Some(until_ms) < self.through_ms;
         loop {
             let waits = !settled && self.clock.monotonic() - began <= PAST_PATIENCE;
             match self.replay(until_ms, settled, waits).await? {
@@ -162,7 +160,7 @@ impl Task {
                 Ok(reached) if !waits => {
                     let after_ms = reached.max(self.through_ms);
                     if self.through_ms < Some(until_ms) {
-                        self.tell(Event::Lost(Lost { after_ms, until_ms }));
+                        self.lost(Lost { after_ms, until_ms });
                     }
                     return Ok(());
                 }
@@ -170,7 +168,7 @@ impl Task {
                 // It never can be: by a later version, or without a base that is whole.
                 Err(error @ OpenError::Unreadable { .. }) => {
                     tracing::warn!(%error, "read the checkpoint's past");
-                    self.tell(Event::Lost(Lost { after_ms: self.through_ms, until_ms }));
+                    self.lost(Lost { after_ms: self.through_ms, until_ms });
                     return Ok(());
                 }
                 Err(error) => self.failed(error.to_string()).await?,
@@ -197,10 +195,14 @@ impl Task {
             Ok(None) => return Ok(Ok(None)),
             Err(error) => return Ok(Err(error)),
         };
+        history.lost().into_iter().for_each(|lost| self.lost(lost));
         while history.reached_ms() < Some(until_ms) {
             let mut files = Vec::new();
             let (builder, plan) = (&mut self.builder, &self.setup.plan);
             let read = history.log(|past| {
+                if past.behind_loss {
+                    builder.lost();
+                }
                 if past.slide.end_ms <= until_ms {
                     files.extend(builder.push(&Slide::past(past, plan)));
                 }
@@ -210,12 +212,15 @@ impl Task {
                 Ok(false) => break,
                 Err(error) => return Ok(Err(error)),
             }
-            for lost in history.lost() {
-                self.tell(Event::Lost(lost));
-            }
+            history.lost().into_iter().for_each(|lost| self.lost(lost));
             self.publish_all(files).await?;
         }
         Ok(Ok(history.reached_ms()))
+    }
+
+    fn lost(&mut self, lost: Lost) {
+        self.builder.lost();
+        self.tell(Event::Lost(lost));
     }
 
     async fn publish_all(&mut self, files: impl IntoIterator<Item = File>) -> Result<(), End> {
