@@ -6,4 +6,5 @@ mod oracle;
 mod scenarios;
 mod simulation;
 mod source;
+mod stalled;
 mod records;
