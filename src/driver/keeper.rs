@@ -150,9 +150,11 @@ impl Keeper {
     }
 
     /// Keeps everything from which the slides after this end can be read again.
-    pub(super) fn keep_since(&self, end_ms: Millis) {
-        if let Stage::Writing(writer, _) = &self.stage {
-            writer.keep_since(end_ms);
+    pub(super) fn keep_since(&mut self, end_ms: Millis) {
+        match &mut self.stage {
+            Stage::Opened(opened) => opened.keep_since(end_ms),
+            Stage::Writing(writer, _) => writer.keep_since(end_ms),
+            Stage::Idle | Stage::Opening(..) => {}
         }
     }
 

@@ -145,3 +145,35 @@ async fn ends_that_are_put_back_become_durable_once_snapshots_show_the_past() {
         assert!(matches!(next, Ok(KeeperEvent::Written(checkpoint::Event::Based { .. }))), "{next:?}");
     }
 }
+
+/// Snapshots are refused while the driver still waits for Kafka: what was kept for them need not be.
+#[tokio::test]
+async fn what_is_kept_for_snapshots_goes_once_there_are_none_whenever_that_is_known() {
+    for early in [true, false] {
+        let directory = scratch();
+        let opening = samples::opening(1);
+        let store = Store::for_test(directory.path(), Arc::default());
+        let mut opened = checkpoint::open(store, opening, Arc::new(|_: &Owner| Some(true))).await.unwrap();
+        opened.keep_since(Millis::MIN);
+        let mut keeper = Keeper { setup: None, stage: Stage::Opened(Box::new(opened)) };
+        for base in 1..12 {
+            if early == (base == 1) {
+                keeper.keep_since(Millis::MAX);
+            }
+            let ring = crate::count::Ring::with_seed(1).image();
+            let end_ms = Some(base * 10_000);
+            keeper.base(Box::new(checkpoint::State {
+                end_ms,
+                attempt: 1,
+                whole: 0,
+                positions: Vec::new(),
+                ring,
+            }));
+            while !matches!(keeper.next().await, KeeperEvent::Written(checkpoint::Event::Based { .. })) {}
+        }
+        let names = std::fs::read_dir(directory.path().join("a-000001")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let bases = names.filter(|name| name.starts_with("base-")).count();
+        assert!(bases <= 4, "early: {early}: {bases} bases are kept");
+    }
+}
