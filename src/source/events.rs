@@ -91,6 +91,8 @@ pub(super) struct Topic {
 pub(super) struct PartitionStatistics {
     /// Id of the broker it is fetched from, -1 for none.
     pub(super) broker: i32,
+    /// Id of its leader, -1 for none: with `client.rack` it may be fetched from a follower.
+    pub(super) leader: i32,
     pub(super) fetch_state: String,
     /// The high watermark in the last fetch's answer, negative before the first.
     #[serde(default = "unknown")]

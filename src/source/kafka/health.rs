@@ -91,7 +91,9 @@ fn hear(slot: &mut Slot, statistics: &Statistics, fetches: &Fetches, committed: 
     let (_, since) = from;
     let end = if committed { known.ls_offset } else { known.hi_offset };
     let at = fetches.answered_after(known.broker).filter(|at| *at >= since);
-    if let (Some(at), true) = (at, end >= 0 && known.hi_offset >= 0) {
+    // An end below what was read is another leader's answer that came late. What a follower says may be old.
+    let is_news = end >= slot.until.offset && known.hi_offset >= 0 && known.broker == known.leader;
+    if let (Some(at), true) = (at, is_news) {
         slot.heard_end = Some(HeardEnd { end, high: known.hi_offset.max(end), at });
     }
 }
@@ -114,4 +116,48 @@ fn unreachable(statistics: &Statistics, partition: &Partition, silence: Duration
     let idle = Duration::from_micros(u64::try_from(broker.rxidle).unwrap_or(0));
     let fetching = known.fetch_state == "active";
     (fetching && idle > silence).then(|| format!("broker {name} has not answered for {} s", idle.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Position;
+
+    /// Statistics in which broker 1, after so many fetches, said that t/0 ends there; `leader` leads it.
+    fn statistics(second: u64, leader: i32, end: i64) -> Statistics {
+        let broker = serde_json::json!({
+            "nodeid": 1, "state": "UP", "rxidle": 0, "req": {"Fetch": 10 * second},
+        });
+        let partition = serde_json::json!({
+            "broker": 1, "leader": leader, "fetch_state": "active", "hi_offset": end, "ls_offset": end,
+        });
+        let all = serde_json::json!({
+            "ts": second * 1_000_000, "brokers": {"b": broker}, "topics": {"t": {"partitions": {"0": partition}}},
+        });
+        serde_json::from_value(all).unwrap()
+    }
+
+    /// The ends that are believed, of what a slot at offset 100 hears in three seconds.
+    fn heard(leader: i32, ends: [i64; 3]) -> Vec<Option<i64>> {
+        let mut slot = Slot::new(&Partition::new("t", 0), Position::at(100)).unwrap();
+        let mut fetches = Fetches::default();
+        let mut hear_one = |(second, end)| {
+            let statistics = statistics(second, leader, end);
+            fetches.note(&statistics);
+            hear(&mut slot, &statistics, &fetches, false);
+            slot.heard_end.map(|heard| heard.end)
+        };
+        (1..).zip(ends).map(&mut hear_one).collect()
+    }
+
+    #[test]
+    fn only_a_leader_is_believed_and_no_end_below_what_was_read() {
+        assert_eq!(heard(1, [100, 120, 130]), [None, Some(120), Some(130)]);
+        assert_eq!(
+            heard(1, [100, 120, 90]),
+            [None, Some(120), Some(120)],
+            "the late answer of another leader"
+        );
+        assert_eq!(heard(2, [100, 120, 130]), [None; 3], "a follower may lag");
+    }
 }
