@@ -18,7 +18,7 @@ pub(crate) const HURRIED: Patience = Patience {
 
 /// The same, with every call tried once: what one failure leads to.
 pub(crate) const ONCE: Patience = Patience {
-    call: Duration::from_millis(100),
+    call: Duration::from_millis(200),
     retries: Duration::ZERO,
     take_over: Duration::from_millis(50),
     ..HURRIED
