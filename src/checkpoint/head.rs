@@ -58,7 +58,8 @@ impl Fingerprint {
             let mut others = moved.filter_map(|(_, at)| at.topic_id).filter(|id| Some(*id) != recorded);
             others.next().or(recorded)
         };
-        let topics = self.topics.iter().map(|(topic, id)| (topic.clone(), newest(topic, *id)));
+        let topics = self.topics.iter().filter(|(topic, _)| now.iter().any(|(at, _)| *at.topic == **topic));
+        let topics = topics.map(|(topic, id)| (topic.clone(), newest(topic, *id)));
         Self { topics: topics.collect(), ..self.clone() }
     }
 
@@ -206,9 +207,12 @@ mod tests {
     #[test]
     fn a_topic_that_was_read_on_after_it_was_recreated_is_the_new_one() {
         let position = Position { topic_id: Some(TopicId([2; 16])), ..Position::at(7) };
-        let followed = print().following(&[], &[(Partition::new("a", 0), position)]);
+        let (a, b) = ((Partition::new("a", 0), position), (Partition::new("b", 0), Position::at(1)));
+        let followed = print().following(&[], &[a.clone(), b]);
         assert_eq!(followed.topics, [("a".to_owned(), Some(TopicId([2; 16]))), ("b".to_owned(), None)]);
         assert!(print().differs(&followed).unwrap().contains("created again"));
+        let left = print().following(&[], &[a]);
+        assert_eq!(left.topics.len(), 1, "the name of a topic that left is free for another one");
     }
 
     #[test]

@@ -186,6 +186,7 @@ impl State {
         self.begin_first_slide(now_ms);
         self.cut_if_due(now_ms);
         self.close_slides(now_ms);
+        self.let_go();
         self.bound_memory();
         self.commit_if_due(now_ms);
         self.look_if_due(now_ms);

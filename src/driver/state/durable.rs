@@ -81,6 +81,11 @@ impl Durable {
         self.queue.len()
     }
 
+    /// Whether anything of this partition is closed and not durable.
+    pub(super) fn holds(&self, partition: &Partition) -> bool {
+        self.queue.iter().any(|waiting| waiting.positions.iter().any(|(held, _)| held == partition))
+    }
+
     /// A base is to follow the newest slide: logs have grown long, or what is counted is another thing now.
     pub(super) fn want_base(&mut self) {
         self.base_wanted = self.is_kept();

@@ -114,7 +114,11 @@ impl State {
         held.position.topic_id = held.position.topic_id.or(facts.topic_id);
         let suspect = held.suspect.filter(|suspect| look.number >= suspect.look);
         let recreated = renamed(held.position, facts);
-        let Some(log) = facts.log else { return };
+        let Some(log) = facts.log else {
+            // What its log looked like was not seen without a break.
+            held.below_ms = None;
+            return;
+        };
         // What was gone and is back is another topic, unless its id says otherwise.
         let back = std::mem::take(&mut held.gone) && !is_named(held.position, facts);
         if held.anew.is_some() || !(suspect.is_some() || recreated || back) {
@@ -195,7 +199,7 @@ impl State {
             Some(_) if held.leaving == Leaving::No => held.leaving = Leaving::AtNextCut,
             Some(_) => {}
         }
-        self.let_go();
+        self.partitions.any_ends |= anew == Anew::Nowhere;
         self.partitions.unsettle();
     }
 
@@ -218,8 +222,6 @@ impl State {
             let (expected, resumed) = (offset, offset);
             let loss = Loss { partition: partition.clone(), expected, resumed, reason: LossReason::Deleted };
             self.take_away(partition, Anew::Nowhere);
-            // The next driver must not look for it.
-            self.durable.want_base();
             self.out.push(Effect::Event(Event::Lost(loss)));
         } else if !was_gone {
             self.out.push(Effect::Event(Event::Gone(partition.clone())));

@@ -123,7 +123,8 @@ impl Held {
         self.anew.is_none() && !self.gone && (self.suspect.is_some() || self.absent_ms.is_some())
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether it does not exist any more and nobody reads it.
+    pub(super) fn is_over(&self) -> bool {
         self.owner.is_none() && self.anew == Some(Anew::Nowhere)
     }
 }
@@ -134,6 +135,8 @@ pub(super) struct Partitions {
     held: BTreeMap<Partition, Held>,
     /// Where partitions were that have left the job.
     left: BTreeMap<Partition, Position>,
+    /// Whether any does not exist any more and has not left yet.
+    pub(super) any_ends: bool,
     /// Something changed that may call for other owners.
     unsettled: bool,
     placed: bool,
@@ -166,7 +169,7 @@ impl Partitions {
     }
 
     pub(super) fn all_owned(&self) -> bool {
-        self.held.values().all(|held| held.owner.is_some())
+        self.held.values().all(|held| held.owner.is_some() || held.is_over())
     }
 
     /// Whether partitions were ever given to anyone.
@@ -190,9 +193,12 @@ impl Partitions {
         left.filter(|left| left.topic_id == found.topic_id).copied().unwrap_or(found)
     }
 
-    /// Takes away partitions that do not exist any more and that nobody reads. Remembers where they were.
-    fn take_over(&mut self) -> Vec<Partition> {
-        let over: Vec<_> = self.held.extract_if(.., |_, held| held.is_over()).collect();
+    /// Takes away partitions that do not exist any more, that nobody reads, and of which nothing `is_under_way`.
+    /// Remembers where they were.
+    fn take_over(&mut self, is_under_way: impl Fn(&Partition) -> bool) -> Vec<Partition> {
+        let is_over = |partition: &Partition, held: &mut Held| held.is_over() && !is_under_way(partition);
+        let over: Vec<_> = self.held.extract_if(.., is_over).collect();
+        self.any_ends = self.held.values().any(|held| held.anew == Some(Anew::Nowhere));
         let left = over.iter().map(|(partition, held)| (partition.clone(), held.position));
         self.left.extend(left);
         while self.left.len() > LEFT_MAX {
@@ -237,7 +243,8 @@ impl State {
         }
         self.partitions.unsettled = false;
         self.partitions.placed = true;
-        let held: Vec<_> = self.partitions.iter().map(|(p, held)| (p.clone(), held.owner)).collect();
+        let there = self.partitions.iter().filter(|(_, held)| !held.is_over());
+        let held: Vec<_> = there.map(|(p, held)| (p.clone(), held.owner)).collect();
         let mut assigned: BTreeMap<Session, Vec<(Partition, Position)>> = BTreeMap::new();
         for (partition, session) in assign::plan(&held, &readers) {
             let Some(held) = self.partitions.get_mut(&partition) else { continue };
@@ -279,14 +286,22 @@ impl State {
             }
         }
         if !released.is_empty() {
-            self.let_go();
             self.partitions.unsettle();
         }
     }
 
-    /// Lets go of partitions that do not exist any more, once nobody reads them.
+    /// Lets go of partitions that do not exist any more, once nobody reads them and all that was read of them is
+    /// durable. Before that one that came back would begin ahead of what a restart finds.
     pub(super) fn let_go(&mut self) {
-        let over = self.partitions.take_over().into_iter();
-        self.out.extend(over.map(|partition| Effect::Event(Event::PartitionLeft(partition))));
+        if !self.partitions.any_ends {
+            return;
+        }
+        let (slides, durable) = (&self.slides, &self.durable);
+        let over = self.partitions.take_over(|partition| slides.holds(partition) || durable.holds(partition));
+        if !over.is_empty() {
+            // The next driver must not look for them.
+            self.durable.want_base();
+        }
+        self.out.extend(over.into_iter().map(|partition| Effect::Event(Event::PartitionLeft(partition))));
     }
 }

@@ -207,7 +207,6 @@ impl State {
             self.slides.ring.drop_staged(staged);
         }
         self.partitions.orphan_all(session);
-        self.let_go();
         self.slides.forgive(session);
         if reason == EndReason::Surplus {
             self.slots.retired(session.slot);

@@ -153,6 +153,11 @@ impl Slides {
         self.open.iter_mut().find(|slide| slide.cut == cut)
     }
 
+    /// Whether anything of this partition was accepted into a slide that is not closed.
+    pub(super) fn holds(&self, partition: &Partition) -> bool {
+        self.open.iter().any(|slide| slide.ranges.contains_key(partition))
+    }
+
     /// The slide that closes next, or whose next end does; `has_room`: whether more may wait to be durable.
     fn next_to_close(&mut self, has_room: bool) -> Option<&mut Open> {
         let front = self.open.front_mut()?;
@@ -215,10 +220,13 @@ impl State {
     pub(super) fn cut_if_due(&mut self, now_ms: Millis) {
         let last = self.stopping.is_some();
         let due_ms = self.slides.next_cut_ms(now_ms, self.settings.slide_ms);
-        if self.can_cut() && (last || now_ms >= due_ms) {
+        let is_cut = self.can_cut() && (last || now_ms >= due_ms);
+        if is_cut {
             self.cut(now_ms, self.slides.next_end(now_ms, self.settings.slide_ms));
         }
-        if let Some(stopping) = &mut self.stopping {
+        // Without room the last cut waits, until the deadline; without anyone to send it to it does not.
+        let nobody = !self.slides.begun || self.sessions.len() == 0;
+        if let Some(stopping) = self.stopping.as_mut().filter(|_| is_cut || nobody) {
             stopping.last_cut_sent = true;
         }
     }
