@@ -91,7 +91,7 @@ hadoop_fetch() {
   mv "$part" "$hadoop_lib/lib"
 }
 
-# hadoop_configure JDK: settings and commands, for the network as it is.
+# hadoop_configure JDK: settings, the keys that they name, and commands, for the network as it is.
 hadoop_configure() {
   local template
   hadoop_load
@@ -115,6 +115,8 @@ hadoop_configure() {
   done
   cp "$SCRIPTS/cluster.d/hadoop.log4j.properties" "$hadoop_home/conf/log4j.properties"
   hadoop_commands
+  # Whoever starts first needs its key.
+  [[ -z "$hadoop_kerberos" ]] || kerberos_up
 }
 
 # hadoop_activate SERVICE COMMAND...: makes the first of a service's two heads active at the start of both by a command

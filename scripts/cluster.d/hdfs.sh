@@ -27,7 +27,6 @@ hdfs_format() {
 hdfs_start() {
   local daemon
   hadoop_configure "$1"
-  [[ -z "$hadoop_kerberos" ]] || kerberos_up
   hdfs_empty
   # NameNodes of two start as standbys.
   [[ -z "$hadoop_ha" ]] || : >"$CLUSTER_DIR/run/hdfs.activate"
