@@ -61,6 +61,12 @@ async fn a_checkpoint_that_is_away_for_one_try_behind_the_claim_is_opened_by_the
     }
 }
 
+/// What a base holds of a window without a record.
+fn empty(end_ms: Option<Millis>) -> Box<checkpoint::State> {
+    let ring = crate::count::Ring::with_seed(1).image();
+    Box::new(checkpoint::State { end_ms, attempt: 1, whole: 0, positions: Vec::new(), ring })
+}
+
 async fn failure(stage: Stage) -> String {
     let mut keeper = Keeper { setup: None, stage };
     match keeper.next().await {
@@ -85,9 +91,7 @@ async fn a_writer_that_panics_is_a_failure_with_its_reason() {
     let directory = scratch();
     let store = Store::for_test(directory.path(), Arc::default());
     let opened = checkpoint::open(store, samples::opening(1), Arc::new(|_: &Owner| None)).await.unwrap();
-    let ring = crate::count::Ring::with_seed(1).image();
-    let first = checkpoint::State { end_ms: None, attempt: 1, whole: 0, positions: Vec::new(), ring };
-    let (writer, mut events) = opened.start(Box::new(first));
+    let (writer, mut events) = opened.start(empty(None));
     assert!(matches!(events.recv().await, Some(checkpoint::Event::Based { .. })));
     writer.panic("boom 2");
     let reason = failure(Stage::Writing(writer, events)).await;
@@ -99,9 +103,7 @@ async fn a_writer_that_is_gone_is_a_failure() {
     let directory = scratch();
     let store = Store::for_test(directory.path(), Arc::default());
     let opened = checkpoint::open(store, samples::opening(1), Arc::new(|_: &Owner| None)).await.unwrap();
-    let ring = crate::count::Ring::with_seed(1).image();
-    let first = checkpoint::State { end_ms: None, attempt: 1, whole: 0, positions: Vec::new(), ring };
-    let (writer, _) = opened.start(Box::new(first));
+    let (writer, _) = opened.start(empty(None));
     let (_, events) = mpsc::unbounded_channel();
     let reason = failure(Stage::Writing(writer, events)).await;
     assert!(reason.contains("the checkpoint's writer has ended"), "{reason}");
@@ -113,16 +115,12 @@ async fn ends_that_are_put_back_become_durable_once_snapshots_show_the_past() {
     for settled_first in [true, false] {
         let directory = scratch();
         let store = |name: &str| Store::for_test(&directory.path().join(name), Arc::default());
-        let state = |end_ms| {
-            let ring = crate::count::Ring::with_seed(1).image();
-            Box::new(checkpoint::State { end_ms, attempt: 1, whole: 0, positions: Vec::new(), ring })
-        };
         let open = |app: &str| {
             let owner = samples::owner(app, 1);
             let opening = Opening { owner, relabel: true, ..samples::opening(1) };
             checkpoint::open(store("c"), opening, Arc::new(|_: &Owner| Some(true)))
         };
-        let (writer, mut events) = open("first").await.unwrap().start(state(Some(40_000)));
+        let (writer, mut events) = open("first").await.unwrap().start(empty(Some(40_000)));
         while !matches!(events.recv().await, Some(checkpoint::Event::Based { .. })) {}
         drop(writer);
         let mut opened = open("later").await.unwrap();
@@ -133,13 +131,13 @@ async fn ends_that_are_put_back_become_durable_once_snapshots_show_the_past() {
         snapshots.start(&mut opened);
         let mut keeper = Keeper { setup: None, stage: Stage::Opened(Box::new(opened)) };
         if !settled_first {
-            keeper.base(state(Some(12_000)));
+            keeper.base(empty(Some(12_000)));
         }
         assert_eq!(snapshots.next().await, crate::snapshot::Event::Settled);
         assert!(!directory.path().join("c/a-000002/base-0000000002").exists());
         keeper.settled();
         if settled_first {
-            keeper.base(state(Some(12_000)));
+            keeper.base(empty(Some(12_000)));
         }
         let next = time::timeout(Duration::from_secs(20), keeper.next()).await;
         assert!(matches!(next, Ok(KeeperEvent::Written(checkpoint::Event::Based { .. }))), "{next:?}");
@@ -160,15 +158,7 @@ async fn what_is_kept_for_snapshots_goes_once_there_are_none_whenever_that_is_kn
             if early == (base == 1) {
                 keeper.keep_since(Millis::MAX);
             }
-            let ring = crate::count::Ring::with_seed(1).image();
-            let end_ms = Some(base * 10_000);
-            keeper.base(Box::new(checkpoint::State {
-                end_ms,
-                attempt: 1,
-                whole: 0,
-                positions: Vec::new(),
-                ring,
-            }));
+            keeper.base(empty(Some(base * 10_000)));
             while !matches!(keeper.next().await, KeeperEvent::Written(checkpoint::Event::Based { .. })) {}
         }
         let names = std::fs::read_dir(directory.path().join("a-000001")).unwrap();

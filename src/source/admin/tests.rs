@@ -12,6 +12,19 @@ fn ask(cluster: &MockCluster<'_, impl rdkafka::producer::ProducerContext>) -> Ad
     Admin::connect(&settings).unwrap().with_deadline(Duration::from_secs(5))
 }
 
+/// Broker 1 leads t/0, broker 2 leads t/1, and both have answered.
+fn two_leaders(
+    cluster: &MockCluster<'_, impl rdkafka::producer::ProducerContext>,
+) -> (Admin, [Partition; 2]) {
+    cluster.create_topic("t", 2, 2).unwrap();
+    cluster.partition_leader("t", 0, Some(1)).unwrap();
+    cluster.partition_leader("t", 1, Some(2)).unwrap();
+    let admin = ask(cluster);
+    let partitions = [Partition::new("t", 0), Partition::new("t", 1)];
+    assert!(admin.log_range(&partitions).unwrap().iter().all(Result::is_ok));
+    (admin, partitions)
+}
+
 /// The broker that is away may be the first to be asked who leads what: then nothing is known that time.
 fn ranges(admin: &Admin, partitions: &[Partition]) -> Vec<Result<LogRange, String>> {
     (0..4).find_map(|_| admin.log_range(partitions).ok()).unwrap()
@@ -21,12 +34,7 @@ fn ranges(admin: &Admin, partitions: &[Partition]) -> Vec<Result<LogRange, Strin
 #[test]
 fn a_leader_that_does_not_answer_says_nothing_about_its_logs() {
     let cluster = MockCluster::new(2).unwrap();
-    cluster.create_topic("t", 2, 2).unwrap();
-    cluster.partition_leader("t", 0, Some(1)).unwrap();
-    cluster.partition_leader("t", 1, Some(2)).unwrap();
-    let admin = ask(&cluster);
-    let partitions = [Partition::new("t", 0), Partition::new("t", 1)];
-    assert!(admin.log_range(&partitions).unwrap().iter().all(Result::is_ok));
+    let (admin, partitions) = two_leaders(&cluster);
     cluster.broker_down(2).unwrap();
     let ranges = ranges(&admin, &partitions);
     assert_eq!(ranges[0], Ok(LogRange { first: 0, end: 0, high: 0 }));
@@ -40,12 +48,7 @@ fn a_leader_that_does_not_answer_says_nothing_about_its_logs() {
 #[test]
 fn a_leader_that_hangs_hides_no_other() {
     let cluster = MockCluster::new(2).unwrap();
-    cluster.create_topic("t", 2, 2).unwrap();
-    cluster.partition_leader("t", 0, Some(1)).unwrap();
-    cluster.partition_leader("t", 1, Some(2)).unwrap();
-    let admin = ask(&cluster);
-    let partitions = [Partition::new("t", 0), Partition::new("t", 1)];
-    assert!(admin.log_range(&partitions).unwrap().iter().all(Result::is_ok));
+    let (admin, partitions) = two_leaders(&cluster);
     cluster.broker_round_trip_time(2, Duration::from_secs(600)).unwrap();
     let ranges = ranges(&admin, &partitions);
     assert_eq!((ranges[0].is_ok(), ranges[1].is_err()), (true, true));
