@@ -6,8 +6,7 @@ use rdkafka::consumer::Consumer;
 
 use super::KafkaSource;
 use super::heard::Fetches;
-use crate::ids::Partition;
-use crate::source::events::{Statistics, Trouble};
+use crate::source::events::{PartitionStatistics, Statistics, Trouble};
 use crate::source::slots::{Fault, Slot, fault_in_log};
 use crate::source::{HeardEnd, SourceError};
 
@@ -62,14 +61,15 @@ impl KafkaSource {
         self.fetches.note(statistics);
         let mut all_well = true;
         for (_, slot) in self.slots.iter_mut().filter(|(_, slot)| !slot.stopped()) {
-            let blocked = unreachable(statistics, &slot.partition, silence).map(|why| match &trouble {
+            let led = statistics.partition(&slot.partition).filter(|known| known.broker >= 0);
+            let blocked = unreachable(statistics, led, silence).map(|why| match &trouble {
                 Some(trouble) if trouble.denied => Fault::Denied(trouble.reason.clone()),
                 Some(trouble) => Fault::Unreachable(format!("{why}: {}", trouble.reason)),
                 None => Fault::Unreachable(why),
             });
             all_well &= blocked.is_none();
             slot.observe(blocked);
-            hear(slot, statistics, &self.fetches, committed);
+            hear(slot, led, statistics.ts, &self.fetches, committed);
         }
         if all_well {
             self.client.context().inbox().trouble = None;
@@ -77,15 +77,14 @@ impl KafkaSource {
     }
 }
 
-/// Takes from the statistics how far a partition's log reached when its leader last answered.
-fn hear(slot: &mut Slot, statistics: &Statistics, fetches: &Fetches, committed: bool) {
-    let known = statistics.partition(&slot.partition).filter(|known| known.fetch_state == "active");
-    let Some(known) = known.filter(|known| known.broker >= 0) else {
+/// Takes from statistics, drawn up at `ts`, how far a partition's log reached when its leader last answered.
+fn hear(slot: &mut Slot, led: Option<&PartitionStatistics>, ts: u64, fetches: &Fetches, committed: bool) {
+    let Some(known) = led.filter(|known| known.fetch_state == "active") else {
         slot.fetched_from = None;
         return;
     };
     // Fetches that were sent before the partition was in them say nothing of it.
-    let now = (known.broker, Duration::from_micros(statistics.ts));
+    let now = (known.broker, Duration::from_micros(ts));
     let from = slot.fetched_from.filter(|(broker, _)| *broker == known.broker).unwrap_or(now);
     slot.fetched_from = Some(from);
     let (_, since) = from;
@@ -100,11 +99,14 @@ fn hear(slot: &mut Slot, statistics: &Statistics, fetches: &Fetches, committed: 
 
 /// Why this partition cannot be read now, as far as the client knows.
 ///
-/// The limits of this knowledge: it is up to a second old; a leader that accepts connections and answers other
+/// The limits of this knowledge: it is up to half a second old; a leader that accepts connections and answers other
 /// partitions' fetches counts as reachable; a broker that hangs is noticed after [`SILENCE`].
-fn unreachable(statistics: &Statistics, partition: &Partition, silence: Duration) -> Option<String> {
-    let known = statistics.partition(partition);
-    let Some(known) = known.filter(|known| known.broker >= 0) else {
+fn unreachable(
+    statistics: &Statistics,
+    led: Option<&PartitionStatistics>,
+    silence: Duration,
+) -> Option<String> {
+    let Some(known) = led else {
         return Some("no leader known".to_owned());
     };
     let Some((name, broker)) = statistics.broker(known.broker) else {
@@ -121,7 +123,7 @@ fn unreachable(statistics: &Statistics, partition: &Partition, silence: Duration
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Position;
+    use crate::ids::{Partition, Position};
 
     /// Statistics in which broker 1, after so many fetches, said that t/0 ends there; `leader` leads it.
     fn statistics(second: u64, leader: i32, end: i64) -> Statistics {
@@ -139,12 +141,13 @@ mod tests {
 
     /// The ends that are believed, of what a slot at offset 100 hears in three seconds.
     fn heard(leader: i32, ends: [i64; 3]) -> Vec<Option<i64>> {
-        let mut slot = Slot::new(&Partition::new("t", 0), Position::at(100)).unwrap();
+        let partition = Partition::new("t", 0);
+        let mut slot = Slot::new(&partition, Position::at(100)).unwrap();
         let mut fetches = Fetches::default();
         let mut hear_one = |(second, end)| {
             let statistics = statistics(second, leader, end);
             fetches.note(&statistics);
-            hear(&mut slot, &statistics, &fetches, false);
+            hear(&mut slot, statistics.partition(&partition), statistics.ts, &fetches, false);
             slot.heard_end.map(|heard| heard.end)
         };
         (1..).zip(ends).map(&mut hear_one).collect()
