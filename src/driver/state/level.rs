@@ -134,7 +134,9 @@ impl State {
     /// A slide closes, with every partition where it is at its end.
     pub(super) fn judge_slide(&mut self, now_ms: Millis, slide: &Open) -> Judged {
         let mut judged = Judged { whole: true, ..Judged::default() };
-        for (partition, held) in self.partitions.iter_mut().filter(|(_, held)| !held.is_over()) {
+        // One that is over, and that a look has found again, holds what nobody reads until it begins anew.
+        let judged_too = |held: &Held| !held.is_over() || held.absent_ms.is_none();
+        for (partition, held) in self.partitions.iter_mut().filter(|(_, held)| judged_too(held)) {
             // What is on its way from one reader to another is in no range. While its end is fresh that is no harm.
             let following = slide.ranges.get(partition).map_or(Following::Soon, |range| range.following);
             let held_back = held.transaction.is_some_and(|transaction| transaction.holds());

@@ -90,10 +90,12 @@ fn hear(slot: &mut Slot, led: Option<&PartitionStatistics>, ts: u64, fetches: &F
     let (_, since) = from;
     let end = if committed { known.ls_offset } else { known.hi_offset };
     let at = fetches.answered_after(known.broker).filter(|at| *at >= since);
-    // An end below what was read is another leader's answer that came late. What a follower says may be old.
-    let is_news = end >= slot.until.offset && known.hi_offset >= 0 && known.broker == known.leader;
+    let high = known.hi_offset.max(end);
+    // A log that ends below what was read is another leader's answer that came late. What a follower says may be old.
+    let is_news =
+        end >= 0 && known.hi_offset >= 0 && high >= slot.until.offset && known.broker == known.leader;
     if let (Some(at), true) = (at, is_news) {
-        slot.heard_end = Some(HeardEnd { end, high: known.hi_offset.max(end), at });
+        slot.heard_end = Some(HeardEnd { end, high, at });
     }
 }
 
