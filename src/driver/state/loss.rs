@@ -157,6 +157,10 @@ impl State {
         let Some(log) = facts.log else { return };
         let first = Position { topic_id: facts.topic_id, ..Position::at(log.first) };
         let position = self.partitions.position_of_found(partition, first);
+        if position != first {
+            // The last base names it no more: a restart would read it from its beginning.
+            self.durable.want_base();
+        }
         let offset = position.offset;
         let mut held = Held::new(position, HeardEnds::begin(asked_ms, Some(log.end)));
         if let Some(begin_ms) = self.slides.begun_ms() {
