@@ -6,6 +6,7 @@
 
 mod labels;
 mod exposition;
+mod process;
 mod partition;
 mod checkpoint;
 mod snapshot;

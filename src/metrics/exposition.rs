@@ -1,17 +1,18 @@
 //! A process's registry: how series are made, and how they are written out. Feeds `driver` and `executor`.
 
 use prometheus::core::Collector;
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::process::ProcessCollector;
+
 /// Upper bounds of all histograms, seconds: from far below a slide to the longest that anyone waits.
 const BUCKETS_SECONDS: [f64; 15] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
-const LITERAL: &str = "names and labels are literals of this module; its test makes them all";
+pub(super) const LITERAL: &str = "names and labels are literals of this module; its test makes them all";
 
 /// The registry, with what every process has: `spindle_build_info` and `process_*`.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Exposition {
                 option_env!("SPINDLE_COMMIT").unwrap_or("unknown"),
             ])
             .set(1);
-        exposition.add(ProcessCollector::for_self())
+        exposition.add(ProcessCollector::new())
     }
 
     /// Prometheus text format 0.0.4. What cannot be written is left out and logged: a scrape must not end a job.

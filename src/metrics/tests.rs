@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::*;
+use crate::clock::Clock;
 use crate::ids::{Partition, Slot};
 use crate::source::start::LossReason;
 
@@ -131,6 +132,30 @@ fn the_executor_has_exactly_the_promised_names() {
     assert_eq!(parsed.samples["spindle_executor_records_total"], 10.0);
     assert_eq!(parsed.samples["spindle_executor_queue_bytes"], 4_096.0);
     assert!(parsed.samples["process_resident_memory_bytes"] > 1e6);
+}
+
+/// Held against what the system says by other ways: getrusage, the wall clock.
+#[test]
+fn the_process_metrics_are_of_this_process() {
+    let metrics = ExecutorMetrics::new();
+    let clock = Clock::start();
+    let used = || {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
+    };
+    let began = used();
+    while used() < began + 0.05 {}
+    let before = used();
+    let parsed = parse(&metrics.encode());
+    let after = used();
+    let sample = |name: &str| parsed.samples[name];
+    let cpu = sample("process_cpu_seconds_total");
+    assert!(before - 0.03 < cpu && cpu < after + 0.03, "{before} < {cpu} < {after}");
+    let age_s = clock.wall_ms() as f64 / 1e3 - sample("process_start_time_seconds");
+    assert!((-2.0..3_600.0).contains(&age_s), "{age_s}");
+    assert!(sample("process_threads") >= 2.0, "the test harness has a thread of its own");
+    assert!(sample("process_open_fds") >= 3.0 && sample("process_open_fds") < sample("process_max_fds"));
+    assert!(sample("process_virtual_memory_bytes") > sample("process_resident_memory_bytes"));
 }
 
 #[test]
