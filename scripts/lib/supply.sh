@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# What is linked in may be: licences, sources, duplicates, known holes, yanked versions. deny.toml has the rules.
+# Reads TOOLS (tool_package).
+
+supply_check() {
+  local failed=0
+  "$TOOLS/bin/cargo-deny" --locked check bans licenses sources || failed=1
+  supply_advisories || failed=1
+  supply_yanked || failed=1
+  return "$failed"
+}
+
+# The database of advisories is a repository on GitHub, which not every machine can reach.
+supply_advisories() {
+  if timeout 60 "$TOOLS/bin/cargo-deny" --locked fetch db 2>/dev/null; then
+    "$TOOLS/bin/cargo-deny" --locked check --disable-fetch advisories
+  else
+    say "advisories: not checked, their database (github.com/RustSec/advisory-db) cannot be reached from here"
+  fi
+}
+
+# cargo looks for yanked versions when it packs the crate.
+supply_yanked() {
+  local said
+  local scratch
+  scratch=$(mktemp -d)
+  said=$(cargo package --no-verify --allow-dirty --locked --target-dir "$scratch" 2>&1) || { say "$said"; return 1; }
+  rm -rf "$scratch"
+  ! grep -E 'is yanked' <<<"$said" || return 1
+  say "yanked: none of $(grep -c '^name = ' Cargo.lock) packages"
+}
