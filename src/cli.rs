@@ -31,6 +31,7 @@ pub mod verify;
 pub mod conf;
 pub mod init;
 pub mod completions;
+pub mod man;
 pub mod demo;
 pub mod driver;
 pub mod executor;
@@ -95,6 +96,9 @@ pub enum Command {
     Fetch(later::FetchArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
+    /// Write the man pages
+    #[command(hide = true)]
+    Man(man::ManArgs),
     /// Show everything at work, with nothing installed
     Demo(demo::DemoArgs),
     /// What the application master runs; not for people
@@ -131,6 +135,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
         Command::Conf(args) => conf::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Driver(args) => driver::run(&args),
         Command::Executor(args) => executor::run(&args),
