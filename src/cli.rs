@@ -11,6 +11,8 @@ use crate::store::Patience;
 use crate::{config, exit, logging};
 
 mod out;
+mod parent;
+mod signals;
 mod serve;
 mod environment;
 mod local;

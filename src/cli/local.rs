@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use anyhow::Context;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::serve::{STOP, address, serve_http};
+use super::signals::{Kind, Meaning, Signals};
 use crate::clock::Clock;
 use crate::config::Job;
 use crate::config::log::Format;
@@ -23,8 +22,6 @@ use crate::launch::{Launcher, LocalLauncher};
 use crate::web::{self, LocalToken};
 use crate::wire::Secret;
 
-/// Interrupts so close together are one: `timeout` and job schedulers signal a process and then its group.
-const SAME_INTERRUPT: Duration = Duration::from_millis(250);
 /// Local jobs have one attempt: nobody starts them again.
 pub(super) const ATTEMPT: u32 = 1;
 
@@ -51,7 +48,7 @@ pub(super) async fn run(job: Job, options: Options) -> anyhow::Result<u8> {
     let (launched, launches) = mpsc::unbounded_channel();
     let command = command(&job, &dir, &secret, &listener)?;
     let (orders, commands) = options.commands;
-    let signals = tokio::spawn(follow_signals(orders.clone(), options.clock)?);
+    let signals = tokio::spawn(follow_signals(Signals::listen(options.clock)?, orders.clone()));
     let http = web::bind(job.http.bind, job.http.port).await?;
     let at = address(&http)?;
     let token = LocalToken::create(at.port())?;
@@ -128,27 +125,12 @@ fn command(
 }
 
 /// The first signal stops gracefully, a second Ctrl-C at once.
-fn follow_signals(
-    orders: mpsc::UnboundedSender<Command>,
-    clock: Clock,
-) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
-    let mut interrupts = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let mut terminates = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    Ok(async move {
-        let mut interrupted: Option<Duration> = None;
-        loop {
-            let again = tokio::select! {
-                Some(()) = interrupts.recv() => {
-                    let first = *interrupted.get_or_insert_with(|| clock.monotonic());
-                    clock.monotonic() > first + SAME_INTERRUPT
-                }
-                Some(()) = terminates.recv() => false,
-                else => return,
-            };
-            let order = if again { Command::Abort } else { Command::Stop { within: STOP } };
-            if orders.send(order).is_err() {
-                return;
-            }
+async fn follow_signals(mut signals: Signals, orders: mpsc::UnboundedSender<Command>) {
+    while let Some(signal) = signals.next().await {
+        let at_once = signal == (Kind::Interrupt, Meaning::Again);
+        let order = if at_once { Command::Abort } else { Command::Stop { within: STOP } };
+        if orders.send(order).is_err() {
+            return;
         }
-    })
+    }
 }

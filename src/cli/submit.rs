@@ -173,6 +173,7 @@ ignored! {
 
 /// Runs the job, or does what `--kill` and `--status` say.
 pub fn run(args: &SubmitArgs) -> anyhow::Result<u8> {
+    super::parent::follow(rustix::process::Signal::TERM)?;
     if let Some(app) = &args.kill {
         return super::kill::run(&KillArgs { app: app.clone() });
     }

@@ -7,10 +7,12 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use rustix::process::Signal;
 
 use super::Usage;
 use super::follow::{Event, Follower};
+use super::parent;
+use super::signals::{Meaning, Signals};
 use super::submit::{DeployMode, Submission};
 use crate::clock::Clock;
 use crate::exit;
@@ -50,6 +52,10 @@ pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Resul
     super::out::tell(&format!("Submitted application {}", submitted.app));
     let (am_mb, executor_mb) = (submitted.am_memory_mb, submitted.executor_memory_mb);
     tracing::info!(took_ms, am_mb, executor_mb, "submitted, containers as the scheduler rounds them");
+    if !(planned.kill_on_exit || deploy_mode == DeployMode::Client && !planned.keep) {
+        // The job outlives its client, so the client must not stop it when its parent is gone.
+        parent::follow(Signal::KILL)?;
+    }
     let job = Job { rm, id: submitted.app, user, token: Token::of_secret(&secret) };
     let wanted = Wanted {
         windows: deploy_mode == DeployMode::Client,
@@ -80,7 +86,7 @@ struct Job {
 impl Job {
     fn attend(self, wanted: &Wanted, clock: Clock) -> anyhow::Result<u8> {
         let (happened, events) = mpsc::channel();
-        follow_signals(happened.clone())?;
+        follow_signals(happened.clone(), clock)?;
         let follower = Follower::of(self.rm.clone(), self.id.clone(), wanted.windows);
         let driver = follower.driver();
         thread::Builder::new().name("follow".to_owned()).spawn(move || follower.run(&happened))?;
@@ -186,22 +192,17 @@ fn container_code(diagnostics: &str) -> Option<Cow<'static, str>> {
     Some(words.into())
 }
 
-/// Interrupts and terminations, from a thread of their own. `nohup` and closed terminals are the job's own matter.
-fn follow_signals(happened: Sender<Event>) -> anyhow::Result<()> {
+/// Passes on what asks for an end, from a thread of its own.
+fn follow_signals(happened: Sender<Event>, clock: Clock) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut interrupts, mut terminates) = {
+    let mut signals = {
         let _entered = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        Signals::listen(clock)?
     };
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         runtime.block_on(async {
-            loop {
-                tokio::select! {
-                    Some(()) = interrupts.recv() => {}
-                    Some(()) = terminates.recv() => {}
-                    else => return,
-                }
-                if happened.send(Event::Interrupted).is_err() {
+            while let Some((_, meaning)) = signals.next().await {
+                if meaning != Meaning::Echo && happened.send(Event::Interrupted).is_err() {
                     return;
                 }
             }

@@ -24,6 +24,7 @@ const JAVA_OPTIONS: [&str; 8] = [
     "-Dhadoop.root.logger=WARN,console",
 ];
 const MAIN: &str = "spindle.yarn.Submit";
+const JAR: &str = "spindle-yarn.jar";
 /// What is kept of its stderr, for when it fails.
 const STDERR_BYTES_MAX: usize = 4 << 10;
 
@@ -38,6 +39,14 @@ pub enum JavaError {
         /// How to get it.
         remedy: &'static str,
     },
+    /// `SPINDLE_JAR` is wrong.
+    #[error("SPINDLE_JAR is {}, which is no file: correct it, or unset it", .0.display())]
+    Named(PathBuf),
+    /// The jar is at none of these places.
+    #[error(
+        "no {JAR}: SPINDLE_JAR is not set, and there is none at {0}; build it (mvn -f yarn package), or set SPINDLE_JAR"
+    )]
+    NoJar(String),
     /// A program could not be run.
     #[error("run {program}: {source}")]
     Run {
@@ -188,16 +197,24 @@ fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// The shim: `SPINDLE_JAR`, else beside the package's binary, else what the checkout has built.
+/// The jar: `SPINDLE_JAR`, else beside this program, in its package, or in the checkout that has built it.
+///
+/// # Errors
+/// There is none at any of these places, or `SPINDLE_JAR` names no file.
 pub fn find_jar() -> Result<PathBuf, JavaError> {
     let named = env::var_os("SPINDLE_JAR").filter(|path| !path.is_empty()).map(PathBuf::from);
     let program = env::current_exe().and_then(fs::canonicalize).unwrap_or_default();
-    let folder = |up: usize| program.ancestors().nth(up).unwrap_or(Path::new("")).to_owned();
-    let places = [folder(2).join("lib/spindle-yarn.jar"), folder(3).join("yarn/target/spindle-yarn.jar")];
-    named.into_iter().chain(places).find(|path| path.is_file()).ok_or(JavaError::Missing {
-        what: "spindle-yarn.jar".to_owned(),
-        remedy: "build it (mvn -f yarn package), or set SPINDLE_JAR to where it is",
-    })
+    jar_at(named, &program)
+}
+
+fn jar_at(named: Option<PathBuf>, program: &Path) -> Result<PathBuf, JavaError> {
+    if let Some(named) = named {
+        return if named.is_file() { Ok(named) } else { Err(JavaError::Named(named)) };
+    }
+    let above = |up: usize| program.ancestors().nth(up).unwrap_or(Path::new(""));
+    let places = [above(1).join(JAR), above(2).join("lib").join(JAR), above(3).join("yarn/target").join(JAR)];
+    let found = places.iter().find(|place| place.is_file()).cloned();
+    found.ok_or_else(|| JavaError::NoJar(places.map(|place| place.display().to_string()).join(", ")))
 }
 
 /// The end of a stream.
@@ -210,4 +227,36 @@ fn last_of(mut stream: impl Read) -> String {
         kept.drain(..surplus);
     }
     String::from_utf8_lossy(&kept).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_jar_is_found_beside_the_program_in_its_package_and_in_its_checkout() {
+        for place in ["a b/bin/spindle-yarn.jar", "a b/lib/spindle-yarn.jar", "yarn/target/spindle-yarn.jar"]
+        {
+            let root = tempfile::tempdir().unwrap();
+            let jar = root.path().join(place);
+            let program = root.path().join("a b/bin/spindle");
+            let none = jar_at(None, &program).unwrap_err().to_string();
+            assert!(none.contains(jar.to_str().unwrap()), "{none}");
+            fs::create_dir_all(jar.parent().unwrap()).unwrap();
+            fs::write(&jar, "").unwrap();
+            assert_eq!(jar_at(None, &program).unwrap(), jar);
+        }
+    }
+
+    #[test]
+    fn a_variable_that_names_no_jar_is_not_passed_over() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join(JAR), "").unwrap();
+        let named = root.path().join("gone.jar");
+        let told = jar_at(Some(named.clone()), &root.path().join("spindle")).unwrap_err().to_string();
+        assert_eq!(
+            told,
+            format!("SPINDLE_JAR is {}, which is no file: correct it, or unset it", named.display())
+        );
+    }
 }

@@ -116,7 +116,7 @@ fn refuse_what_is_not_there(planned: &Submission) -> Result<(), Usage> {
 }
 
 fn files(planned: &Submission) -> anyhow::Result<Files> {
-    let jar = yarn::find_jar()?;
+    let jar = yarn::find_jar().map_err(|error| Usage(error.to_string()))?;
     let binary = match &planned.binary {
         Some(url) if url.contains("://") => Given { path: url.clone(), sha256: None },
         Some(path) => given(Path::new(path))?,

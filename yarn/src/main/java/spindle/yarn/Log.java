@@ -1,5 +1,6 @@
 package spindle.yarn;
 
+import java.nio.file.FileSystemException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 
@@ -29,6 +30,9 @@ final class Log {
         String message = e.getMessage();
         if (message == null || message.trim().isEmpty()) {
             return e.getClass().getSimpleName();
+        }
+        if (e instanceof FileSystemException && ((FileSystemException) e).getReason() == null) {
+            return message + ": " + e.getClass().getSimpleName(); // the message is only a path
         }
         return message.trim().split("\\s*([\\r\\n]|; For more details see)")[0]
                 .replaceFirst("^([a-z]+\\.)+\\w+(Exception|Error): ", "");

@@ -1,0 +1,26 @@
+package spindle.yarn;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** A folder for this user alone, which goes when the JVM ends. */
+final class Scratch {
+    private Scratch() {}
+
+    static Path folder() throws IOException {
+        Path folder = Files.createTempDirectory("spindle-"); // 0700, and nobody else's
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> Log.attempt("remove " + folder, () -> remove(folder))));
+        return folder;
+    }
+
+    private static void remove(Path folder) throws IOException {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
+            for (Path file : files) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(folder);
+    }
+}
