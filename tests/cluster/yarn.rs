@@ -4,6 +4,7 @@ mod app;
 mod ends;
 mod faults;
 mod ha;
+mod jar;
 mod kerberos;
 mod placement;
 mod preemption;

@@ -22,6 +22,8 @@ mod snapshots;
 mod mock;
 mod jobfile;
 mod commands;
+mod launcher;
+mod jar;
 mod checkpoints;
 mod owners;
 mod verify;

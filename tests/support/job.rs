@@ -97,10 +97,16 @@ impl Job {
 
     /// Starts `spindle submit`.
     pub(crate) fn start(self) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
+        command.arg("submit");
+        self.start_by(command)
+    }
+
+    /// Starts it by a command that takes the arguments of `spindle submit`.
+    pub(crate) fn start_by(self, mut command: Command) -> Running {
         let dir = TempDir::new().unwrap();
         std::fs::write(dir.path().join(JOB_FILE), "name: e2e\n").unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
-        command.arg("submit").args(&self.args).arg(JOB_FILE).envs(self.env);
+        command.args(&self.args).arg(JOB_FILE).envs(self.env);
         run(command, dir, self.stdout, self.own_group)
     }
 }
@@ -159,7 +165,7 @@ fn wait(mut child: Child, tell: &Sender<Event>) {
 }
 
 impl Running {
-    /// The driver's process id.
+    /// The process id of what was started: the driver, unless something else was to start it.
     pub(crate) fn pid(&self) -> Pid {
         self.pid
     }
@@ -221,7 +227,7 @@ impl Running {
         self.seen.connected()
     }
 
-    /// Sends the driver a signal.
+    /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).unwrap();
     }

@@ -28,7 +28,11 @@ pub(crate) fn job(topic: &str) -> Job {
 
 impl App {
     pub(crate) fn submit(job: Job) -> Self {
-        let mut client = job.start();
+        Self::of(job.start())
+    }
+
+    /// The application that this client submits.
+    pub(crate) fn of(mut client: Running) -> Self {
         let mut id = None;
         client.until("an application id", |seen| {
             id = seen

@@ -9,11 +9,11 @@ import java.util.Map;
 
 /** The command line of {@link YarnJar}: what is for this jar, and what {@code spindle submit} gets as it is. */
 final class Arguments {
-    static final String USAGE = "Usage: yarn jar spindle-yarn.jar [-D KEY=VALUE]... [--binary PROGRAM] [--sha256 HEX]"
-            + " [FLAGS] JOB.yaml\n\n"
+    static final String USAGE = "Usage: yarn jar spindle-yarn.jar"
+            + " [-D KEY=VALUE]... [--binary PROGRAM] [--sha256 HEX] [FLAGS] JOB.yaml\n\n"
             + "Submits a job to YARN, as spindle-submit does, for schedulers that know only `yarn jar`.\n\n"
             + "  -D KEY=VALUE      a setting of Hadoop for fetching PROGRAM; comes before all other flags\n"
-            + "  --binary PROGRAM  spindle: a file, or hdfs://, oss://, ossref:// or whatever this cluster's Hadoop reads;\n"
+            + "  --binary PROGRAM  a file, or hdfs://, oss://, ossref:// or whatever this cluster's Hadoop reads;\n"
             + "                    without it: $SPINDLE_BIN, else beside this jar\n"
             + "  --sha256 HEX      what PROGRAM must hash to; without it: PROGRAM.sha256 beside it, if there is one\n"
             + "  FLAGS             of spark-submit and of spindle submit (spindle submit --help); without --master: yarn\n";

@@ -62,8 +62,7 @@ final class Child {
     private static String why(IOException e) {
         String cause = Log.cause(e.getCause() != null ? e.getCause() : e);
         if (cause.contains("Permission denied")) {
-            return cause + ": if its file system is mounted noexec, set another folder by -Djava.io.tmpdir=..."
-                    + " in HADOOP_CLIENT_OPTS";
+            return cause + ": if its file system is mounted noexec, set TMPDIR to another folder";
         }
         return cause.contains("No such file") ? cause + ": what it needs to be loaded is not on this machine;"
                 + " take the portable binary of the package" : cause;

@@ -139,7 +139,8 @@ final class Program {
     private InputStream open(Files files) throws IOException, Refused {
         InputStream in = files.open(from);
         if (in == null) {
-            throw new Refused(false, "fetch " + from + ": there is no such file: put the program there, or correct --binary");
+            throw new Refused(false,
+                    "fetch " + from + ": there is no such file: put the program there, or correct --binary");
         }
         return in;
     }
@@ -165,7 +166,8 @@ final class Program {
         }
         String first = new String(text, 0, length, StandardCharsets.ISO_8859_1).trim().split("\\s")[0];
         if (!isSha256(first.toLowerCase(Locale.ROOT))) {
-            throw new Refused(false, name + " does not begin with 64 hexadecimal digits: write it by sha256sum, or remove it");
+            throw new Refused(false,
+                    name + " does not begin with 64 hexadecimal digits: write it by sha256sum, or remove it");
         }
         return first.toLowerCase(Locale.ROOT);
     }
