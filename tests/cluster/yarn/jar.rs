@@ -1,13 +1,12 @@
 //! `yarn jar`, as schedulers start jobs: the program beside the jar or from HDFS, on the real cluster.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process_group};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -21,6 +20,8 @@ use crate::produce::Writer;
 /// What Hadoop's commands, and this program, use beside a shell. Its own commands are added.
 const TOOLS: [&str; 3] = ["bash", "env", "readlink"];
 const HADOOP: [&str; 3] = ["hadoop", "hdfs", "yarn"];
+/// Where `yarn jar` unpacks the jar.
+const UNPACKED: &str = "unpacked";
 
 fn jar() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("yarn/target/spindle-yarn.jar")
@@ -38,15 +39,12 @@ fn yarn_jar(jar: &Path, dir: &Path) -> Command {
         fs::create_dir(&tools).unwrap();
         TOOLS.iter().chain(&HADOOP).for_each(|tool| symlink(on_path(tool), tools.join(tool)).unwrap());
     }
+    let unpacked = dir.join(UNPACKED);
+    let _ = fs::create_dir(&unpacked);
     let mut command = Command::new(tools.join("yarn"));
+    command.env("HADOOP_CLIENT_OPTS", format!("-Djava.io.tmpdir={}", unpacked.display()));
     command.arg("jar").arg(jar).env("PATH", tools).env_remove("SPINDLE_BIN").env_remove("SPINDLE_JAR");
     command
-}
-
-/// The names in a folder that this user's JVMs put theirs in.
-fn unpacked() -> BTreeSet<String> {
-    let names = fs::read_dir(env::temp_dir()).unwrap().map(|entry| entry.unwrap().file_name());
-    names.filter_map(|name| name.into_string().ok()).filter(|name| name.starts_with("hadoop-unjar")).collect()
 }
 
 /// A folder on the cluster, which goes at the end.
@@ -90,7 +88,6 @@ fn a_package_runs_its_own_program_and_sigterm_stops_the_job_gracefully() {
     let lib = dir.path().join("lib/spindle-yarn.jar");
     fs::copy(jar(), &lib).unwrap();
     fs::copy(env!("CARGO_BIN_EXE_spindle"), dir.path().join("bin/spindle")).unwrap();
-    let before = unpacked();
     let mut app =
         App::of(job(&topic.name).arg("--deploy-mode").arg("client").start_by(yarn_jar(&lib, dir.path())));
     writer.numbered(0, 100);
@@ -107,7 +104,8 @@ fn a_package_runs_its_own_program_and_sigterm_stops_the_job_gracefully() {
         app.client.seen
     );
     assert_eq!(app.client.seen.lines, Vec::<String>::new(), "nothing but windows on stdout");
-    assert!(unpacked().is_subset(&before), "{before:?}, then {:?}", unpacked());
+    let left = fs::read_dir(dir.path().join(UNPACKED)).unwrap().count();
+    assert_eq!(left, 0, "Hadoop has removed what it unpacked");
 }
 
 /// What its containers run has the hash of what was fetched.
@@ -129,7 +127,8 @@ fn a_program_on_hdfs_is_fetched_checked_and_run_everywhere() {
         let jar = dir.path().join(name);
         fs::create_dir(&jar).unwrap();
         fs::copy(self::jar(), jar.join("alone.jar")).unwrap();
-        job(&topic.name).arg("--binary").arg(&url).start_by(yarn_jar(&jar.join("alone.jar"), dir.path()))
+        let job = job(&topic.name).arg("--binary").arg(&url).own_group();
+        job.start_by(yarn_jar(&jar.join("alone.jar"), dir.path()))
     };
     // Without a hash beside it.
     let mut app = App::of(start("unchecked"));
@@ -147,7 +146,9 @@ fn a_program_on_hdfs_is_fetched_checked_and_run_everywhere() {
     remote.put(&sums, "spindle.sha256");
     let mut app = App::of(start("checked"));
     app.client.until("a window", |seen| !seen.windows.is_empty());
-    app.stop();
+    // A terminal's Ctrl-C reaches the client by itself and by its JVM: a second one would kill the job.
+    kill_process_group(app.client.pid(), Signal::INT).unwrap();
+    assert_eq!(app.client.exit_code(), 0, "{}", app.client.seen);
 
     fs::write(&sums, format!("{}  spindle\n", "0".repeat(64))).unwrap();
     remote.put(&sums, "spindle.sha256");
