@@ -16,9 +16,9 @@ use crate::mock::Mock;
 /// A program that says how it was called.
 const TELLS: &str =
     "#!/bin/bash\nprintf '<%s>' \"$@\"\ncat\necho \"$SPINDLE_JAR\" >&2\nexit ${STUB_EXIT:-0}\n";
-/// One that ends at the second SIGTERM.
+/// One that ends at the second SIGTERM, or with its stdin.
 const COUNTS: &str = "#!/bin/bash\ntrap 'n=$((n + 1)); echo TERM $n; [[ $n != 2 ]] || exit 20' TERM\n\
-                      trap 'echo INT' INT\necho ready\nwhile :; do read -r _; done\n";
+                      trap 'echo INT' INT\necho ready\nwhile read -r _ || (($? > 128)); do :; done\n";
 
 fn jar() -> PathBuf {
     let jar = Path::new(env!("CARGO_MANIFEST_DIR")).join("yarn/target/spindle-yarn.jar");

@@ -8,7 +8,7 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.UserGroupInformation;
 
 /** Files of whatever file system this cluster's Hadoop has a class for: HDFS, EMR's OSS, ... */
-final class HadoopFiles implements Program.Files {
+final class HadoopFiles implements Program.Source {
     private final Configuration conf = new Configuration();
 
     HadoopFiles(Arguments arguments) throws IOException {

@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.Paths;
@@ -25,7 +26,7 @@ final class Program {
     private static final int HEAD = 64;
 
     /** Where files are read from. */
-    interface Files {
+    interface Source {
         /** Null when there is no such file. */
         InputStream open(String path) throws IOException;
     }
@@ -35,9 +36,9 @@ final class Program {
         Path make() throws IOException;
     }
 
-    static final Files LOCAL = path -> {
+    static final Source LOCAL = path -> {
         try {
-            return java.nio.file.Files.newInputStream(Paths.get(path));
+            return Files.newInputStream(Paths.get(path));
         } catch (NoSuchFileException e) {
             return null;
         }
@@ -63,7 +64,7 @@ final class Program {
         }
         StringBuilder looked = new StringBuilder();
         for (Path place : places) {
-            if (java.nio.file.Files.isRegularFile(place)) {
+            if (Files.isRegularFile(place)) {
                 return new Program(place.toString(), arguments.sha256);
             }
             looked.append(looked.length() == 0 ? "" : ", ").append(place);
@@ -73,7 +74,7 @@ final class Program {
     }
 
     private Program mustBeThere(String said) throws Refused {
-        if (!isRemote() && !java.nio.file.Files.isRegularFile(Paths.get(from))) {
+        if (!isRemote() && !Files.isRegularFile(Paths.get(from))) {
             throw new Refused(true, said + ", which is no file: correct it, or leave it out");
         }
         return this;
@@ -85,28 +86,28 @@ final class Program {
     }
 
     /** The file to run: this one if it can be run where it is, else a copy. It has the hash that it must have. */
-    Path ready(Files files, Folder folder) throws Refused {
+    Path ready(Source source, Folder folder) throws Refused {
         try {
-            return checked(files, folder);
+            return checked(source, folder);
         } catch (IOException e) {
             throw new Refused(false, (isRemote() ? "fetch " : "read ") + from + ": " + Log.cause(e)
                     + (isRemote() ? ": can `hadoop fs -ls` read it with the same settings?" : ""));
         }
     }
 
-    private Path checked(Files files, Folder folder) throws IOException, Refused {
-        boolean in_place = !isRemote() && java.nio.file.Files.isExecutable(Paths.get(from));
-        String wanted = sha256 != null ? sha256 : sha256Beside(files);
+    private Path checked(Source source, Folder folder) throws IOException, Refused {
+        boolean in_place = !isRemote() && Files.isExecutable(Paths.get(from));
+        String wanted = sha256 != null ? sha256 : sha256Beside(source);
         Path file = in_place ? Paths.get(from).toAbsolutePath() : folder.make().resolve("spindle");
         if (!in_place || wanted != null) {
-            String found = copy(files, in_place ? null : file);
+            String found = copy(source, in_place ? null : file);
             if (wanted != null && !wanted.equals(found)) {
                 throw new Refused(false, from + " is not the program that it must be: its SHA-256 is " + found
                         + ", expected is " + wanted + ": put the right one there, or correct the hash");
             }
         }
         byte[] head = new byte[HEAD];
-        try (InputStream in = java.nio.file.Files.newInputStream(file)) {
+        try (InputStream in = Files.newInputStream(file)) {
             head = Arrays.copyOf(head, Math.max(0, in.read(head)));
         }
         String fault = Executable.fault(head, System.getProperty("os.arch"));
@@ -117,9 +118,9 @@ final class Program {
     }
 
     /** Reads all of it, to {@code target} unless that is null; returns its SHA-256. */
-    private String copy(Files files, Path target) throws IOException, Refused {
+    private String copy(Source source, Path target) throws IOException, Refused {
         MessageDigest digest = digest();
-        try (InputStream in = open(files); OutputStream out = target == null ? null : create(target)) {
+        try (InputStream in = open(source); OutputStream out = target == null ? null : create(target)) {
             byte[] buffer = new byte[BUFFER];
             long bytes = 0;
             for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
@@ -136,8 +137,8 @@ final class Program {
         return String.format("%064x", new BigInteger(1, digest.digest()));
     }
 
-    private InputStream open(Files files) throws IOException, Refused {
-        InputStream in = files.open(from);
+    private InputStream open(Source source) throws IOException, Refused {
+        InputStream in = source.open(from);
         if (in == null) {
             throw new Refused(false,
                     "fetch " + from + ": there is no such file: put the program there, or correct --binary");
@@ -146,17 +147,17 @@ final class Program {
     }
 
     private static OutputStream create(Path target) throws IOException {
-        java.nio.file.Files.createFile(target,
+        Files.createFile(target,
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-        return java.nio.file.Files.newOutputStream(target);
+        return Files.newOutputStream(target);
     }
 
     /** What a file of sha256sum's beside the program says; null without one. */
-    private String sha256Beside(Files files) throws IOException, Refused {
+    private String sha256Beside(Source source) throws IOException, Refused {
         String name = from + ".sha256";
         byte[] text = new byte[SHA256_FILE_BYTES_MAX];
         int length = 0;
-        try (InputStream in = files.open(name)) {
+        try (InputStream in = source.open(name)) {
             if (in == null) {
                 return null;
             }

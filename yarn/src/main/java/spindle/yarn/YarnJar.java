@@ -41,7 +41,7 @@ public final class YarnJar {
             child.followSignals();
             Path jar = jar();
             Program program = Program.find(arguments, System.getenv("SPINDLE_BIN"), Places.beside(jar, jar.toRealPath()));
-            Path file = program.ready(files(program, arguments), Scratch::folder);
+            Path file = program.ready(source(program, arguments), Scratch::folder);
             return child.run(command(file, arguments), environment(jar));
         } catch (Refused e) {
             say(e.getMessage());
@@ -53,7 +53,7 @@ public final class YarnJar {
     }
 
     /** Hadoop is loaded for what only Hadoop can read. */
-    private static Program.Files files(Program program, Arguments arguments) throws Refused {
+    private static Program.Source source(Program program, Arguments arguments) throws Refused {
         if (!program.isRemote()) {
             return Program.LOCAL;
         }

@@ -118,7 +118,7 @@ class ProgramTest {
     @Test
     void what_cannot_be_fetched_is_named() {
         assertTrue(refusal(false, () -> ready("hdfs://nn/gone", null)).contains("hdfs://nn/gone: there is no such file"));
-        Program.Files broken = path -> {
+        Program.Source broken = path -> {
             throw new IOException("the server said no\nand more");
         };
         String told = refusal(false, () -> new Program(URL, null).ready(broken, () -> scratch));
@@ -152,7 +152,7 @@ class ProgramTest {
 
     private Path ready(String from, String sha256) throws Refused {
         Program program = new Program(from, sha256);
-        Program.Files cluster = path -> remote.containsKey(path)
+        Program.Source cluster = path -> remote.containsKey(path)
                 ? new ByteArrayInputStream(remote.get(path).getBytes(UTF_8)) : null;
         return program.ready(program.isRemote() ? cluster : Program.LOCAL, () -> scratch);
     }
