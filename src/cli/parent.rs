@@ -12,7 +12,8 @@ use super::Usage;
 const VARIABLE: &str = "SPINDLE_PARENT";
 
 /// Has the kernel send this process `signal` when its parent ends, if the parent has asked for that. Must be called on
-/// the main thread.
+/// the main thread. The kernel may send it several times at once: with each thread of a dying JVM the next one becomes
+/// the parent. `signals` takes these for one.
 ///
 /// # Errors
 /// The variable is no process id, or that process has ended.

@@ -139,7 +139,8 @@ fn a_client_whose_jvm_is_killed_takes_the_last_cut_and_ends() {
     job.signal(Signal::KILL);
     // That of the JVM; it also waits until nobody has its stdout any more, so until the client has ended.
     assert_eq!(job.exit_code(), -9, "{}", job.seen);
-    assert_eq!(job.seen.logs("stopping"), 1, "{}", job.seen);
+    // The kernel may say so once for each thread of the JVM.
+    assert!(job.seen.logs("stopping") > 0, "{}", job.seen);
     let printed: Vec<i64> = job.seen.next.values().copied().collect();
     assert!(job.seen.total() <= total && committed(&mock, 2) == printed, "{}", job.seen);
 }

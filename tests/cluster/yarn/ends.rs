@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use spindle::clock::Clock;
@@ -112,6 +113,8 @@ fn a_second_ctrl_c_kills_the_job_at_once() {
     rustix::process::kill_process(driver, Signal::STOP).unwrap();
     app.client.signal(Signal::INT);
     app.client.until("the first one to be heard", |seen| seen.logs("stopping") > 0);
+    // Two interrupts at once are one.
+    app.client.during(Duration::from_millis(400));
     app.client.signal(Signal::INT);
     assert_eq!(app.client.exit_code(), 130, "{}", app.client.seen);
     process::until("its processes to end", REPAIR, || app.processes().is_empty());
