@@ -85,11 +85,13 @@ fn a_package_runs_its_own_program_and_sigterm_stops_the_job_gracefully() {
     for folder in ["bin", "lib"] {
         fs::create_dir(dir.path().join(folder)).unwrap();
     }
-    let lib = dir.path().join("lib/spindle-yarn.jar");
-    fs::copy(jar(), &lib).unwrap();
+    fs::copy(jar(), dir.path().join("lib/spindle-yarn.jar")).unwrap();
+    // Hadoop hands links on as they are.
+    let link = dir.path().join("link.jar");
+    symlink("lib/spindle-yarn.jar", &link).unwrap();
     fs::copy(env!("CARGO_BIN_EXE_spindle"), dir.path().join("bin/spindle")).unwrap();
     let mut app =
-        App::of(job(&topic.name).arg("--deploy-mode").arg("client").start_by(yarn_jar(&lib, dir.path())));
+        App::of(job(&topic.name).arg("--deploy-mode").arg("client").start_by(yarn_jar(&link, dir.path())));
     writer.numbered(0, 100);
     app.client.until_total(writer.flush());
     writer.numbered(1, 100);
