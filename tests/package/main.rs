@@ -1,17 +1,32 @@
 //! The package as a newcomer meets it: unpacked in an empty folder. `scripts/test package` builds it first.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../support/process.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod process;
+#[path = "../support/seen.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod seen;
+#[path = "../support/job.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod job;
+#[path = "../support/produce.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod produce;
+#[path = "../local/mock.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod mock;
 mod contents;
 mod old_kernel;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
 /// An unpacked package, in a folder with nothing else.
 struct Package {
-    _folder: TempDir,
+    folder: TempDir,
     root: PathBuf,
 }
 
@@ -26,13 +41,18 @@ impl Package {
             folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
         let name = format!("spindle-{}-linux-x86_64", env!("CARGO_PKG_VERSION"));
         assert_eq!(names, [name.as_str()], "one folder, of this name");
-        Self { root: folder.path().join(name), _folder: folder }
+        Self { root: folder.path().join(name), folder }
+    }
+
+    /// Where it was unpacked.
+    fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Its program, with nothing of this machine's environment.
     fn spindle(&self) -> Command {
         let mut command = Command::new(self.root.join("bin/spindle"));
-        command.env_clear().env("TMPDIR", self._folder.path()).current_dir(self._folder.path());
+        command.env_clear().env("TMPDIR", self.folder.path()).current_dir(self.folder.path());
         command
     }
 

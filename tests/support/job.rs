@@ -103,30 +103,42 @@ impl Job {
     }
 
     /// Starts it by a command that takes the arguments of `spindle submit`.
-    pub(crate) fn start_by(self, mut command: Command) -> Running {
+    pub(crate) fn start_by(self, command: Command) -> Running {
+        self.start_by_spawning(command, |command| command.spawn().unwrap())
+    }
+
+    /// The same where the process is to be started in a way of its own.
+    pub(crate) fn start_by_spawning(
+        self,
+        mut command: Command,
+        spawn: impl FnOnce(&mut Command) -> Child,
+    ) -> Running {
         let dir = TempDir::new().unwrap();
         std::fs::write(dir.path().join(JOB_FILE), "name: e2e\n").unwrap();
-        command.args(&self.args).arg(JOB_FILE).envs(self.env);
-        run(command, dir, self.stdout, self.own_group)
+        command
+            .args(&self.args)
+            .arg(JOB_FILE)
+            .envs(self.env)
+            .stdout(self.stdout.unwrap_or_else(Stdio::piped));
+        if self.own_group {
+            command.process_group(0);
+        }
+        run(command, dir, spawn)
     }
 }
 
 /// Starts `spindle` with these arguments.
 pub(crate) fn spindle(args: &[&str]) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
-    command.args(args);
-    run(command, TempDir::new().unwrap(), None, false)
+    command.args(args).stdout(Stdio::piped());
+    run(command, TempDir::new().unwrap(), |command| command.spawn().unwrap())
 }
 
-fn run(mut command: Command, dir: TempDir, stdout: Option<Stdio>, own_group: bool) -> Running {
+fn run(mut command: Command, dir: TempDir, spawn: impl FnOnce(&mut Command) -> Child) -> Running {
     // The secret is kept below TMPDIR: its place is a test's own, and what is left there is seen.
     command.current_dir(dir.path()).env("TMPDIR", dir.path()).env("XDG_RUNTIME_DIR", dir.path());
-    command.env_remove("SPINDLE_LOG").stdin(Stdio::null());
-    command.stdout(stdout.unwrap_or_else(Stdio::piped)).stderr(Stdio::piped());
-    if own_group {
-        command.process_group(0);
-    }
-    let mut child = command.spawn().unwrap();
+    command.env_remove("SPINDLE_LOG").stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut child = spawn(&mut command);
     let pid = Pid::from_child(&child);
     let (tell, events) = mpsc::channel();
     let clock = Clock::start();

@@ -17,8 +17,7 @@ use crate::job::Job;
 use crate::kafka::Topic;
 use crate::produce::Writer;
 
-/// What Hadoop's commands, and this program, use beside a shell. Its own commands are added.
-const TOOLS: [&str; 3] = ["bash", "env", "readlink"];
+const TOOLS: [&str; 4] = ["bash", "dirname", "env", "readlink"];
 const HADOOP: [&str; 3] = ["hadoop", "hdfs", "yarn"];
 /// Where `yarn jar` unpacks the jar.
 const UNPACKED: &str = "unpacked";
@@ -32,13 +31,19 @@ fn on_path(tool: &str) -> PathBuf {
     env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file()).unwrap()
 }
 
-/// `yarn jar JAR`, with nothing but Hadoop on its PATH.
-fn yarn_jar(jar: &Path, dir: &Path) -> Command {
+/// A folder for the PATH with nothing but Hadoop's commands and what they, and our launcher, use beside a shell.
+pub(super) fn only_hadoop(dir: &Path) -> PathBuf {
     let tools = dir.join("tools");
     if !tools.exists() {
         fs::create_dir(&tools).unwrap();
         TOOLS.iter().chain(&HADOOP).for_each(|tool| symlink(on_path(tool), tools.join(tool)).unwrap());
     }
+    tools
+}
+
+/// `yarn jar JAR`, with nothing else on its PATH.
+pub(super) fn yarn_jar(jar: &Path, dir: &Path) -> Command {
+    let tools = only_hadoop(dir);
     let unpacked = dir.join(UNPACKED);
     let _ = fs::create_dir(&unpacked);
     let mut command = Command::new(tools.join("yarn"));
@@ -48,16 +53,16 @@ fn yarn_jar(jar: &Path, dir: &Path) -> Command {
 }
 
 /// A folder on the cluster, which goes at the end.
-struct OnHdfs(String);
+pub(super) struct OnHdfs(String);
 
 impl OnHdfs {
-    fn create(name: &str) -> Self {
+    pub(super) fn create(name: &str) -> Self {
         let folder = Self(format!("{}/tmp/{name}-{}", named("SPINDLE_HDFS"), std::process::id()));
         fs_command(&["-mkdir", "-p", &folder.0]);
         folder
     }
 
-    fn put(&self, file: &Path, name: &str) -> String {
+    pub(super) fn put(&self, file: &Path, name: &str) -> String {
         let target = format!("{}/{name}", self.0);
         fs_command(&["-put", "-f", file.to_str().unwrap(), &target]);
         target
