@@ -61,7 +61,7 @@ pub struct Files {
 pub struct Given {
     /// Where it is.
     pub path: String,
-    /// Its SHA-256 in hexadecimal, where it is known.
+    /// SHA-256 in hexadecimal: what a file here has, what one elsewhere must have. `None`: whatever it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }

@@ -60,11 +60,16 @@ final class Staging {
     }
 
     /** Sees that a file is there for all applications, under {@code kind/sha256/name}; one on the cluster stays. */
-    Kept keep(String kind, String name, int mode, Submission.Given given) throws IOException {
+    Kept keep(String kind, String name, int mode, Submission.Given given) throws IOException, Refused {
         if (isRemote(given.path)) {
             Path path = new Path(given.path);
             FileSystem its = path.getFileSystem(conf);
-            String sha256 = given.sha256.isEmpty() ? sha256(its.open(path)) : given.sha256;
+            // What was said of a file that others may write to is a wish.
+            String sha256 = sha256(its.open(path));
+            if (!given.sha256.isEmpty() && !given.sha256.equals(sha256)) {
+                throw new Refused(false, path + ": its sha256 is " + sha256 + ", but " + given.sha256
+                        + " was wanted by --sha256");
+            }
             return new Kept(resource(name, its, path, null), sha256, true, null);
         }
         File local = new File(given.path);

@@ -20,7 +20,7 @@ final class Submission {
     /** A file that exists already, here or on the cluster. */
     static final class Given {
         String path;
-        /** Empty when it is for us to compute. */
+        /** What a file here has, what one on the cluster must have; empty when it is for us to compute. */
         String sha256 = "";
     }
 

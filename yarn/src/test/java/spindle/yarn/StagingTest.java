@@ -93,6 +93,16 @@ class StagingTest {
     }
 
     @Test
+    void a_program_on_the_cluster_that_is_not_the_one_wanted_is_refused() throws Exception {
+        assertEquals(SHA, staging.keep("bin", "spindle", 0755, given("file://" + program, SHA)).sha256);
+        Files.write(program.toPath(), "fop".getBytes(UTF_8));
+        Refused refused = assertThrows(Refused.class,
+                () -> staging.keep("bin", "spindle", 0755, given("file://" + program, SHA)));
+        String message = refused.getMessage();
+        assertTrue(message.contains(SHA) && message.contains("by --sha256") && !refused.usage, message);
+    }
+
+    @Test
     void what_everyone_may_read_is_public_if_everyone_gets_there() throws Exception {
         assertEquals("PRIVATE", keep("").resource.visibility, "the temporary folder is closed");
         Path shared = Files.createTempDirectory("spindle-staging");
@@ -179,7 +189,7 @@ class StagingTest {
         new Sweep(staging, now).run(lives, Collections.singleton("used"));
     }
 
-    private Staging.Kept keep(String sha256) throws IOException {
+    private Staging.Kept keep(String sha256) throws Exception {
         return staging.keep("bin", "spindle", 0755, given(program.getPath(), sha256));
     }
 
