@@ -11,6 +11,7 @@ pub mod logging;
 pub mod hadoop;
 pub mod count;
 pub mod store;
+pub mod oss;
 pub mod config;
 pub mod source;
 pub mod wire;

@@ -151,7 +151,7 @@ fn agent() -> Agent {
 /// The JSON of a good answer, or the reason of a bad one.
 fn read(
     url: &str,
-    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    answer: Result<http::Response<ureq::Body>, ureq::Error>,
 ) -> Result<(u16, Value), ClientError> {
     let no_answer = |source| ClientError::NoAnswer { url: url.to_owned(), source: Box::new(source) };
     let mut answer = answer.map_err(no_answer)?;

@@ -253,7 +253,7 @@ impl ResourceManager {
     fn try_each(
         &self,
         path: &str,
-        request: impl Fn(&str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+        request: impl Fn(&str) -> Result<http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<(StatusCode, String), RmError> {
         let mut why = String::new();
         for address in &self.addresses {

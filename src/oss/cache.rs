@@ -1,0 +1,131 @@
+//! Programs that were fetched, by their content, so that a second submit does not fetch them again. Feeds `cli`.
+//!
+//! `$XDG_CACHE_HOME/spindle`, else `~/.cache/spindle`, else `/tmp/spindle-cache-UID`: a folder that only its owner can
+//! use. What lies there is hashed before it is used.
+
+use std::env;
+use std::fs::{self, DirBuilder, File, FileTimes};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::process::getuid;
+
+use super::checksum::Sha256Hex;
+use super::download::Tell;
+use super::error::{FetchError, Why};
+use super::object::Object;
+use crate::clock::Clock;
+
+/// How many programs are kept.
+const PROGRAMS_MAX: usize = 4;
+/// What a fetch leaves behind that was killed goes after this time.
+const LEFT_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
+/// Permission bits of a program.
+const PROGRAM: u32 = 0o755;
+
+/// The folder.
+#[derive(Debug)]
+pub struct Cache(PathBuf);
+
+/// A program, and what was to be done for it.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its content.
+    pub sha256: Sha256Hex,
+    /// Whether it was here already.
+    pub cached: bool,
+}
+
+impl Cache {
+    /// The user's: the first of those folders that can be used.
+    pub fn of_user() -> io::Result<Self> {
+        let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = env::home_dir().map(|home| home.join(".cache"));
+        let usual = named.or(home).map(|folder| folder.join("spindle"));
+        let usable = usual.and_then(|folder| Self::open(folder).ok());
+        usable.map_or_else(|| Self::open(format!("/tmp/spindle-cache-{}", getuid().as_raw()).into()), Ok)
+    }
+
+    /// The one in this folder, which is made if need be.
+    pub fn open(folder: PathBuf) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let found = fs::symlink_metadata(&folder)?;
+        // Under /tmp another user may have put it there first, or a link.
+        if !found.is_dir() || found.uid() != getuid().as_raw() || found.mode() & 0o077 != 0 {
+            let why = "is not a folder that only you can use; remove it, or set XDG_CACHE_HOME";
+            let why = format!("{} {why}", folder.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+        Ok(Self(folder))
+    }
+
+    /// The folder, for what is to lie where only its owner can use it, for a moment.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// The program `object`, from here if `wanted` names a hash (and where that is from) and it is here.
+    pub async fn program(
+        &self,
+        object: &Object,
+        wanted: Option<(&Sha256Hex, &str)>,
+        tell: Tell<'_>,
+    ) -> Result<Fetched, FetchError> {
+        if let Some((wanted, _)) = wanted
+            && let Some(path) = self.find(wanted)
+        {
+            return Ok(Fetched { path, sha256: wanted.clone(), cached: true });
+        }
+        let failed = |source| object.failed(Why::File { path: self.0.display().to_string(), source });
+        self.make_room().map_err(failed)?;
+        let unfinished = tempfile::Builder::new().prefix(".new-").tempdir_in(&self.0).map_err(failed)?;
+        let arrived = unfinished.path().join("program");
+        let sha256 = object.save(&arrived, PROGRAM, wanted, tell).await?;
+        let path = self.0.join(sha256.as_str());
+        fs::rename(&arrived, &path).map_err(failed)?;
+        Ok(Fetched { path, sha256, cached: false })
+    }
+
+    /// The program with this content, if it is here and not damaged.
+    fn find(&self, wanted: &Sha256Hex) -> Option<PathBuf> {
+        let path = self.0.join(wanted.as_str());
+        let file = File::open(&path).ok()?;
+        if Sha256Hex::of_all(&file).ok()? != *wanted {
+            return None;
+        }
+        // The one that was not used for longest is the next to go.
+        let _ = file.set_times(FileTimes::new().set_modified(now()));
+        Some(path)
+    }
+
+    /// Leaves room for one more program, and none for what a fetch that was killed has left behind.
+    fn make_room(&self) -> io::Result<()> {
+        let mut programs = Vec::new();
+        for entry in fs::read_dir(&self.0)?.map_while(Result::ok) {
+            let (path, Ok(found)) = (entry.path(), entry.metadata()) else { continue };
+            let used = found.modified()?;
+            match entry.file_name().to_str() {
+                Some(name) if name.parse::<Sha256Hex>().is_ok() => programs.push((used, path)),
+                _ if now().duration_since(used).is_ok_and(|age| age > LEFT_BEHIND) => remove(&path),
+                _ => {}
+            }
+        }
+        programs.sort();
+        let surplus = (programs.len() + 1).saturating_sub(PROGRAMS_MAX);
+        programs.iter().take(surplus).for_each(|(_, path)| remove(path));
+        Ok(())
+    }
+}
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(Clock::start().wall_ms().try_into().unwrap_or(0))
+}
+
+/// What cannot be removed stays until the next time.
+fn remove(path: &Path) {
+    let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+}
