@@ -15,6 +15,8 @@ mod parent;
 mod signals;
 mod serve;
 mod environment;
+mod jobfile;
+mod oss;
 mod local;
 mod owner;
 mod follow;
@@ -32,6 +34,7 @@ pub mod checkpoint;
 pub mod verify;
 pub mod conf;
 pub mod init;
+pub mod fetch;
 pub mod completions;
 pub mod man;
 pub mod demo;
@@ -95,7 +98,7 @@ pub enum Command {
     /// Tell Prometheus where the running jobs are
     Sd(later::SdArgs),
     /// Fetch a file from OSS
-    Fetch(later::FetchArgs),
+    Fetch(fetch::FetchArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
     /// Write the man pages
@@ -136,6 +139,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
         Command::Checkpoint(command) => checkpoint::run(&command),
         Command::Conf(args) => conf::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Fetch(args) => fetch::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Demo(args) => demo::run(&args),
@@ -146,7 +150,6 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
         Command::Topic(_) => not_built("topic"),
         Command::Doctor(_) => not_built("doctor"),
         Command::Sd(_) => not_built("sd"),
-        Command::Fetch(_) => not_built("fetch"),
     }
 }
 

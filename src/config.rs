@@ -147,7 +147,12 @@ impl Job {
     /// The same with values from elsewhere below and above those of the file.
     pub fn load_between(file: &Path, layers: &Layers) -> Result<Self, JobError> {
         let base = file.parent().unwrap_or(Path::new("")).to_owned();
-        load::load(file, layers, &substitute::System { base })
+        load::load(file, layers, &substitute::System { base: Some(base) })
+    }
+
+    /// The same for a job file that lies elsewhere and whose text is here; `place` names it in messages.
+    pub fn of_text(place: &Path, text: &str, layers: &Layers) -> Result<Self, JobError> {
+        load::of_text(place, text, layers, &substitute::System { base: None })
     }
 
     /// The resolved job for a container, as JSON **with its secrets**: only for a file that nobody but its

@@ -53,13 +53,6 @@ pub struct SdArgs {
     pub file: Option<PathBuf>,
 }
 
-/// Arguments of `spindle fetch`.
-#[derive(Debug, Args)]
-pub struct FetchArgs {
-    /// What to fetch: `oss://bucket/key`
-    pub url: String,
-}
-
 /// `:9400` is that port on every address.
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };

@@ -10,11 +10,13 @@ use super::Usage;
 use super::app::App;
 use super::kill::KillArgs;
 use super::local::{self, Options};
+use super::oss::OssArgs;
 use super::owner::{self, Wanted, Who};
 use super::status::StatusArgs;
 use crate::clock::Clock;
 use crate::config::{self, Start};
 use crate::driver::StartRules;
+use crate::oss::Sha256Hex;
 use crate::source::start::StartRule;
 use crate::store::Login;
 
@@ -32,7 +34,7 @@ pub use plan::{Submission, plan};
 #[derive(Args)]
 #[command(args_override_self = true)]
 pub struct SubmitArgs {
-    /// Job file (YAML)
+    /// Job file (YAML): a path or oss://bucket/key
     #[arg(required_unless_present_any = ["kill", "status"])]
     pub job: Option<PathBuf>,
     /// spark-submit passes these to the program; here there is none
@@ -100,6 +102,12 @@ pub struct SubmitArgs {
     /// What containers run: a local file, hdfs://, oss:// or ossref://; without it: this program
     #[arg(long, value_name = "PATH", help_heading = "Spindle's own")]
     pub binary: Option<String>,
+    /// SHA-256 that the --binary must have; for one in OSS, otherwise that in the object KEY.sha256
+    #[arg(long, value_name = "HEX", requires = "binary", help_heading = "Spindle's own")]
+    pub sha256: Option<Sha256Hex>,
+    /// Where files in OSS are.
+    #[command(flatten)]
+    pub oss: OssArgs,
     /// Where the first attempt begins: checkpoint, group, earliest, latest, or a time such as 2026-11-22T10:00:00Z
     #[arg(long, value_name = "WHERE", help_heading = "Spindle's own")]
     pub from: Option<From>,

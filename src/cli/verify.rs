@@ -9,9 +9,10 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{STORE_PATIENCE, Usage, block_on, out};
+use super::oss::OssArgs;
+use super::{STORE_PATIENCE, Usage, block_on, jobfile, out};
 use crate::clock::Clock;
-use crate::config::{Isolation, Job};
+use crate::config::{Isolation, Layers};
 use crate::exit;
 use crate::ids::Millis;
 use crate::sink::json;
@@ -37,7 +38,7 @@ Exit code: 0 if every window that can be verified is equal, and at least one can
 there twice, if slides or offsets are missing in between, or if no window can be verified. Windows that cannot be
 verified, because Kafka has deleted their records, are told and do not change it.")]
 pub struct VerifyArgs {
-    /// Job file
+    /// Job file: a path or oss://bucket/key
     pub job: PathBuf,
     /// Only windows that end after this time, as in 2026-11-22T10:00:00Z
     #[arg(long, value_name = "TIME")]
@@ -51,11 +52,14 @@ pub struct VerifyArgs {
     /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,
+    /// Where a job file in OSS is.
+    #[command(flatten)]
+    pub oss: OssArgs,
 }
 
 /// Verifies and prints; see the help for the exit code.
 pub fn run(args: &VerifyArgs) -> anyhow::Result<u8> {
-    let job = Job::load(&args.job)?;
+    let job = jobfile::load(&args.job, &Layers::default(), &args.oss)?;
     let Some(section) = &job.snapshots else {
         return Err(Usage(format!("job {} writes no snapshots: see snapshots.path", job.name)).into());
     };

@@ -1,5 +1,6 @@
 //! `--master yarn`: submits the job, then shows its windows (client mode) or returns once it runs (cluster mode).
 
+mod files;
 mod prepare;
 
 use std::borrow::Cow;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use self::files::Gathered;
 use super::Usage;
 use super::follow::{Event, Follower};
 use super::parent;
@@ -32,12 +34,13 @@ pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Resul
     let rm = super::app::resource_manager()?;
     let secret = Secret::generate()?;
     let user = prepare::user(&planned);
+    let Gathered { files, fetched } = files::gather(&planned)?;
     if planned.replace
         && let Some(at) = prepare::checkpoint(&planned, &user)
     {
         super::owner::replace(&at, planned.login.as_ref())?;
     }
-    let submission = prepare::submission(&planned, deploy_mode, &secret, &user)?;
+    let submission = prepare::submission(&planned, deploy_mode, &secret, &user, files)?;
     let submitted = yarn::submit(&submission, planned.proxy_user.as_deref(), |progress| match progress {
         Progress::Step(name, ms, detail) => tracing::info!(ms, detail, "{name}"),
         Progress::Warning(text) => tracing::warn!("{text}"),
@@ -46,7 +49,7 @@ pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Resul
         JavaError::Refused(why) => anyhow::Error::new(Usage(why)),
         error => error.into(),
     })?;
-    drop(submission);
+    drop((submission, fetched));
     let took_ms = millis(clock);
     // Schedulers look for this very line.
     super::out::tell(&format!("Submitted application {}", submitted.app));

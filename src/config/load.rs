@@ -19,7 +19,7 @@ use super::substitute::{Lookup, Substituted, substitute};
 use super::words::in_plain_words;
 
 /// Longest job file, in bytes.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A value from elsewhere than the job file.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,9 +50,23 @@ pub struct Layers {
 
 /// The job file at `file` between `layers`.
 pub(super) fn load(file: &Path, layers: &Layers, lookup: &dyn Lookup) -> Result<Job, JobError> {
-    let text = read(file)?;
-    let mut loading =
-        Loading { file, text: &text, origins: BTreeMap::new(), substituted: Substituted::default() };
+    of_text(file, &read(file)?, layers, lookup)
+}
+
+/// The same for a file whose text is here.
+pub(super) fn of_text(
+    file: &Path,
+    text: &str,
+    layers: &Layers,
+    lookup: &dyn Lookup,
+) -> Result<Job, JobError> {
+    if text.starts_with("PK\u{3}\u{4}") {
+        return Err(JobError::spark_job(file));
+    }
+    if text.trim().is_empty() {
+        return Err(JobError::file(file, "is empty; `spindle init` writes a job file to begin with"));
+    }
+    let mut loading = Loading { file, text, origins: BTreeMap::new(), substituted: Substituted::default() };
     let tree = loading.parse()?;
     loading.finish(tree, layers, lookup)
 }
@@ -63,10 +77,6 @@ fn read(file: &Path) -> Result<String, JobError> {
         return Err(JobError::spark_job(file));
     }
     match read_bounded(file, FILE_BYTES_MAX) {
-        Ok(text) if text.starts_with("PK\u{3}\u{4}") => Err(JobError::spark_job(file)),
-        Ok(text) if text.trim().is_empty() => {
-            wrong("is empty; `spindle init` writes a job file to begin with")
-        }
         Ok(text) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             wrong("no such file; `spindle init` writes a job file to begin with")

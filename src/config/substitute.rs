@@ -23,8 +23,8 @@ pub trait Lookup {
 /// The process's environment and the files beside the job file.
 #[derive(Debug)]
 pub struct System {
-    /// Directory of the job file.
-    pub base: PathBuf,
+    /// Directory of the job file, if it lies on this machine.
+    pub base: Option<PathBuf>,
 }
 
 /// Longest text that a substitution may put in, in bytes.
@@ -36,7 +36,12 @@ impl Lookup for System {
     }
 
     fn file(&self, path: &Path) -> io::Result<String> {
-        super::load::read_bounded(&self.base.join(path), FILE_BYTES_MAX)
+        let path = match &self.base {
+            Some(base) => base.join(path),
+            None if path.is_absolute() => path.to_owned(),
+            None => return Err(io::Error::other("the job file lies elsewhere; write the whole path")),
+        };
+        super::load::read_bounded(&path, FILE_BYTES_MAX)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Job;
 use super::error::Problem;
 use super::keypath::KeyPath;
+use crate::oss::{ObjectUrl, is_oss};
 
 /// Most keys shown.
 const TOP_MAX: u32 = 10_000;
@@ -71,6 +72,12 @@ impl Job {
     fn check_files(&self, at: &KeyPath) -> Result<(), Problem> {
         let base = |file: &str| file.rsplit(['/', '#']).next().unwrap_or_default().to_owned();
         for (nth, file) in self.files.iter().enumerate() {
+            // First of all: such an address may hold credentials, which no message may repeat.
+            if is_oss(file)
+                && let Err(error) = ObjectUrl::parse(file)
+            {
+                return Err(Problem::value(at.index(nth), error.to_string()));
+            }
             if base(file).is_empty() {
                 return Err(Problem::value(at.index(nth), format!("`{file}` names no file")));
             }

@@ -19,6 +19,9 @@ mod checkpoint;
 #[path = "../support/snapshots.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod snapshots;
+#[path = "../support/oss/stand_in.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod oss_server;
 mod mock;
 mod jobfile;
 mod commands;
@@ -36,6 +39,7 @@ mod keys;
 mod demo;
 mod shim;
 mod follow;
+mod oss;
 
 use std::path::Path;
 

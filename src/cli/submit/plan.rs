@@ -10,9 +10,11 @@ use super::from::From;
 use super::master::{Choice, DeployMode, Master, combine};
 use super::spark::{self, Meaning};
 use super::{SubmitArgs, properties_file};
-use crate::cli::Usage;
+use crate::cli::oss::OssArgs;
+use crate::cli::{Usage, jobfile};
 use crate::config::load::is_spark_program;
 use crate::config::{Job, JobError, Layers, Setting};
+use crate::oss::Sha256Hex;
 use crate::store::Login;
 
 /// What is to be submitted, all of it decided.
@@ -30,6 +32,10 @@ pub struct Submission {
     pub relabel: bool,
     /// What containers run; `None`: this program.
     pub binary: Option<String>,
+    /// The SHA-256 that it must have.
+    pub sha256: Option<Sha256Hex>,
+    /// Where files in OSS are.
+    pub oss: OssArgs,
     /// Stop the owner of the checkpoint first.
     pub replace: bool,
     /// Fence the owner of the checkpoint.
@@ -67,7 +73,7 @@ pub fn plan(args: &SubmitArgs) -> anyhow::Result<Submission> {
         None => combine(Choice::Local(None), draft.deploy_mode).map_err(Usage)?,
     };
     check_mode_flags(choice, args)?;
-    let job = Job::load_between(&job_file, &draft.layers(choice))?;
+    let job = jobfile::load(&job_file, &draft.layers(choice), &args.oss)?;
     check_checkpoint_flags(choice, &job, args)?;
     let master = match choice {
         Choice::Local(_) => Master::Local { executors: job.executors.instances },
@@ -80,6 +86,8 @@ pub fn plan(args: &SubmitArgs) -> anyhow::Result<Submission> {
         from: args.from,
         relabel: args.relabel,
         binary: args.binary.clone(),
+        sha256: args.sha256.clone(),
+        oss: args.oss.clone(),
         replace: args.replace,
         take_over: args.take_over,
         keep: args.keep,

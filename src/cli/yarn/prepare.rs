@@ -1,24 +1,20 @@
 //! From a planned job to what the JVM is told: files and their hashes, sizes, private files.
 
-use std::fs::{self, File};
-use std::io::Read as _;
-use std::path::Path;
+use std::fs;
 
 use anyhow::Context;
-use sha2::{Digest, Sha256};
 
+use super::files::absolute;
 use crate::cli::Usage;
 use crate::cli::submit::{DeployMode, Submission};
 use crate::config::{Checkpoint, CheckpointAt, Job};
 use crate::wire::{self, Secret};
-use crate::yarn::{self, Files, Given, Private, Size};
+use crate::yarn::{self, Files, Private, Size};
 
 /// What the JVM needs in the application master's container beside the driver, MiB.
 const SHIM_MEMORY_MB: u64 = 192;
 /// What the driver finds its keytab by.
 const KEYTAB: &str = "keytab";
-/// Bytes that are hashed at once.
-const HASHED_BYTES: usize = 256 << 10;
 
 /// Whom the application will belong to.
 pub(super) fn user(planned: &Submission) -> String {
@@ -43,8 +39,8 @@ pub(super) fn submission(
     deploy_mode: DeployMode,
     secret: &Secret,
     user: &str,
+    files: Files,
 ) -> anyhow::Result<yarn::Submission> {
-    refuse_what_is_not_there(planned)?;
     let yarn = &planned.job.yarn;
     let checkpoint = checkpoint(planned, user);
     // Where that is, only the submitting user's staging folder tells; containers get it in words.
@@ -83,7 +79,7 @@ pub(super) fn submission(
         principal,
         keytab,
         staging: yarn.staging_of(user),
-        files: files(planned)?,
+        files,
         private,
         name: job.name.clone(),
         queue: yarn.queue.clone(),
@@ -104,44 +100,4 @@ pub(super) fn submission(
         },
         driver_args,
     })
-}
-
-fn refuse_what_is_not_there(planned: &Submission) -> Result<(), Usage> {
-    match &planned.binary {
-        Some(url) if url.starts_with("oss://") || url.starts_with("ossref://") => {
-            Err(Usage(format!("--binary {url}: fetching from OSS is not built yet")))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn files(planned: &Submission) -> anyhow::Result<Files> {
-    let jar = yarn::find_jar().map_err(|error| Usage(error.to_string()))?;
-    let binary = match &planned.binary {
-        Some(url) if url.contains("://") => Given { path: url.clone(), sha256: None },
-        Some(path) => given(Path::new(path))?,
-        None => given(&std::env::current_exe().context("find this binary")?)?,
-    };
-    Ok(Files { binary, jar: given(&jar)?, files: planned.job.files.clone() })
-}
-
-fn given(path: &Path) -> anyhow::Result<Given> {
-    let shown = path.display();
-    let mut digest = Sha256::new();
-    let mut file = File::open(path).with_context(|| format!("read {shown}"))?;
-    let mut chunk = vec![0; HASHED_BYTES];
-    loop {
-        match file.read(&mut chunk).with_context(|| format!("read {shown}"))? {
-            0 => break,
-            read => digest.update(&chunk[..read]),
-        }
-    }
-    let sha256 = wire::hex(&digest.finalize());
-    Ok(Given { path: absolute(path)?, sha256: Some(sha256) })
-}
-
-fn absolute(path: &Path) -> anyhow::Result<String> {
-    let shown = path.display();
-    let absolute = std::path::absolute(path).with_context(|| format!("find {shown}"))?;
-    Ok(absolute.to_str().with_context(|| format!("{shown}: its name is not UTF-8"))?.to_owned())
 }
