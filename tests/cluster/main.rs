@@ -21,6 +21,9 @@ mod containers;
 #[path = "../support/snapshots.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod snapshots;
+#[path = "../support/oss/stand_in.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod oss_server;
 mod kafka;
 mod cluster;
 mod source;

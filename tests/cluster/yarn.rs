@@ -6,6 +6,7 @@ mod faults;
 mod ha;
 mod jar;
 mod kerberos;
+mod oss;
 mod package;
 mod placement;
 mod preemption;
