@@ -20,7 +20,7 @@ fn sha256(content: &[u8]) -> String {
 }
 
 /// A job of somebody with keys for OSS.
-fn with_keys(job: Job, oss: &Oss) -> Job {
+pub(super) fn with_keys(job: Job, oss: &Oss) -> Job {
     job.env("OSS_ENDPOINT", oss.endpoint())
         .env("OSS_REGION", REGION)
         .env("OSS_ACCESS_KEY_ID", KEYS.id)

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::app::{App, job};
 use super::jar::{OnHdfs, only_hadoop, yarn_jar};
+use super::oss::with_keys;
 use crate::cluster::{named, shared};
 use crate::job::Job;
 use crate::kafka::Topic;
@@ -101,6 +102,6 @@ fn a_package_runs_a_program_that_lies_on_hdfs_or_in_oss() {
     let oss = Oss::start();
     oss.put("bin/spindle", other.clone());
     let in_oss = format!("oss://{BUCKET}/bin/spindle");
-    let with = |job: Job| oss.with_keys(job).arg("--binary").arg(&in_oss);
+    let with = |job: Job| with_keys(job, &oss).arg("--binary").arg(&in_oss);
     assert_lives("package-oss", package.spindle_submit(), with, &other);
 }
