@@ -22,7 +22,7 @@ java_find() {
     on_path=$(readlink -f "$(command -v java)")
     on_path=${on_path%/bin/java}
   fi
-  for home in "${JAVA_HOME:-}" "$on_path" /usr/lib/jvm/* /opt/java/* /opt/jdk* "$HOME"/.sdkman/candidates/java/*; do
+  for home in "${JAVA_HOME:-}" "$on_path" /usr/lib/jvm/* /opt/java/* /opt/jdk* "${HOME:-}"/.sdkman/candidates/java/*; do
     [[ -n "$home" ]] || continue
     major=$(java_major "$home")
     [[ -n "$major" ]] || continue

@@ -12,10 +12,11 @@ supply_check() {
 
 # The database of advisories is a repository on GitHub, which not every machine can reach.
 supply_advisories() {
-  if timeout 60 "$TOOLS/bin/cargo-deny" --locked fetch db 2>/dev/null; then
+  local said
+  if said=$(timeout 60 "$TOOLS/bin/cargo-deny" --locked fetch db 2>&1); then
     "$TOOLS/bin/cargo-deny" --locked check --disable-fetch advisories
   else
-    say "advisories: not checked, their database (github.com/RustSec/advisory-db) cannot be reached from here"
+    say "advisories: NOT CHECKED, their database cannot be fetched: $(grep -m 1 . <<<"$said")"
   fi
 }
 

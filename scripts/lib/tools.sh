@@ -13,7 +13,7 @@ tool_command() {
   command -v "$1" >/dev/null 2>&1 || tool_apt "$1" "$2"
 }
 
-# tool_apt WHAT PACKAGE: installs the package where that is ours to do, else says how.
+# tool_apt WHAT PACKAGES: installs the packages where that is ours to do, else says how.
 tool_apt() {
   local how="apt-get install $2   (or what your system calls it)"
   if [[ "${INSTALL:-0}" != 1 || "$(id -u)" != 0 ]] || ! command -v apt-get >/dev/null 2>&1; then
@@ -25,13 +25,14 @@ tool_apt() {
     apt-get -q update >/dev/null 2>&1 || say "apt-get update failed; trying with the lists that are there"
     apt_updated=1
   fi
-  DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends "$2" >/dev/null || missing "$1" "$how"
+  # shellcheck disable=SC2086 # one word per package
+  DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $2 >/dev/null || missing "$1" "$how"
 }
 
 # tool_rust CHECKOUT: cargo of at least the version that Cargo.toml asks for.
 tool_rust() {
   local wanted have how='https://rustup.rs, then: rustup default stable'
-  [[ -x "$(command -v cargo)" || ! -x "$HOME/.cargo/bin/cargo" ]] || PATH=$HOME/.cargo/bin:$PATH
+  [[ -x "$(command -v cargo)" || ! -x "${HOME:-}/.cargo/bin/cargo" ]] || PATH=$HOME/.cargo/bin:$PATH
   wanted=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$1/Cargo.toml")
   command -v cargo >/dev/null 2>&1 || { missing "Rust $wanted or later" "$how"; return; }
   have=$(rustc --version | cut -d' ' -f2)
@@ -51,23 +52,16 @@ tool_c() {
 # OpenSSL 3 of the system, or what compiles one: more of Perl than its base package has. Sets OPENSSL_NO_VENDOR (see
 # .cargo/config.toml).
 tool_openssl() {
-  if [[ -z "${OPENSSL_NO_VENDOR:-}" ]]; then
-    openssl_links || { [[ "${INSTALL:-0}" == 1 ]] && tool_apt "OpenSSL" libssl-dev 2>/dev/null && openssl_links; } || {
-      say "no OpenSSL 3 to compile with here, so it is compiled too, which takes minutes; Debian has it in libssl-dev"
-      export OPENSSL_NO_VENDOR=0
-    }
+  if [[ -z "${OPENSSL_NO_VENDOR:-}" ]] && ! openssl_is_here; then
+    if [[ "${INSTALL:-0}" == 1 ]] && tool_apt "OpenSSL 3" "pkg-config libssl-dev" && openssl_is_here; then return; fi
+    say "no OpenSSL 3 to compile with (Debian: apt-get install pkg-config libssl-dev): it is compiled along, for minutes"
+    export OPENSSL_NO_VENDOR=0
   fi
   [[ "${OPENSSL_NO_VENDOR:-1}" != 0 ]] || openssl_compiles
 }
 
-openssl_links() {
-  local program='#include <openssl/ssl.h>
-#if OPENSSL_VERSION_MAJOR < 3
-#error too old
-#endif
-int main(void) { return SSL_CTX_new(TLS_client_method()) == 0; }'
-  cc -x c -o /dev/null - -lssl -lcrypto <<<"$program" 2>/dev/null
-}
+# As openssl-sys finds it.
+openssl_is_here() { pkg-config --exists 'openssl >= 3' 2>/dev/null; }
 
 openssl_compiles() {
   perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 2>/dev/null || tool_apt "Perl with its modules" perl

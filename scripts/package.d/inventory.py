@@ -7,6 +7,7 @@ and is not in there is an error.
 """
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -22,12 +23,12 @@ from packageurl import PackageURL
 
 TARGET = "x86_64-unknown-linux-gnu"
 TEXTS = ("LICEN", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE")
-# Crate that brings it: name, licence, the text's place in the crate. The version stands behind the crate's own `+`.
+# Crate that brings it: name, licence, the text's place in the crate, and what finds the version in which file there.
 BROUGHT = {
-    "rdkafka-sys": ("librdkafka", "BSD-2-Clause", "librdkafka/LICENSES.txt"),
-    "openssl-src": ("openssl", "Apache-2.0", "openssl/LICENSE.txt"),
-    "zstd-sys": ("zstd", "BSD-3-Clause", "zstd/LICENSE"),
-    "libz-sys": ("zlib", "Zlib", "src/zlib/LICENSE"),
+    "rdkafka-sys": ("librdkafka", "BSD-2-Clause", "librdkafka/LICENSES.txt", "Cargo.toml", r'^version = ".*\+(.*)"'),
+    "openssl-src": ("openssl", "Apache-2.0", "openssl/LICENSE.txt", "Cargo.toml", r'^version = ".*\+(.*)"'),
+    "zstd-sys": ("zstd", "BSD-3-Clause", "zstd/LICENSE", "Cargo.toml", r'^version = ".*\+zstd\.(.*)"'),
+    "libz-sys": ("zlib", "Zlib", "src/zlib/LICENSE", "src/zlib/zlib.h", r'ZLIB_VERSION "(.*)"'),
 }
 # These link C too: their own licence covers it, or they hand on what another crate compiles.
 COVERED = {"ring", "openssl-sys"}
@@ -50,13 +51,23 @@ def linked(metadata):
     return sorted(seen.values(), key=lambda package: (package["name"], package["version"]))
 
 
+def read(file):
+    return file.read_text(encoding="utf-8", errors="replace").strip()
+
+
 def texts(package, standard):
     """A crate's licence texts; where it has none, the standard text of what it names."""
     folder = Path(package["manifest_path"]).parent
     found = [file for file in sorted(folder.iterdir()) if file.is_file() and file.name.upper().startswith(TEXTS)]
     if not found:
         found = [standard / f"{name}.txt" for name in package["license"].replace("/", " OR ").split(" OR ")]
-    return [file.read_text(errors="replace").strip() for file in found]
+    return [read(file) for file in found]
+
+
+def brought(crate, name, licence, text, file, pattern):
+    """A C library within a crate."""
+    [version] = re.findall(pattern, read(crate / file), re.MULTILINE)
+    return name, version, licence, [read(crate / text)], PackageURL("generic", None, name, version)
 
 
 def components(packages, standard):
@@ -65,10 +76,7 @@ def components(packages, standard):
         name, version, licence = package["name"], package["version"], package["license"].replace("/", " OR ")
         yield name, version, licence, texts(package, standard), PackageURL("cargo", None, name, version)
         if name in BROUGHT:
-            inner, licence, text = BROUGHT[name]
-            text = (Path(package["manifest_path"]).parent / text).read_text(errors="replace").strip()
-            version = version.split("+")[1].removeprefix("zstd.") if "+" in version else None
-            yield inner, version, licence, [text], PackageURL("generic", None, inner, version)
+            yield brought(Path(package["manifest_path"]).parent, *BROUGHT[name])
         elif package["links"] and name not in COVERED:
             sys.exit(f"{name} links {package['links']}: say in BROUGHT of {__file__} what it brings, or in COVERED")
 
@@ -76,12 +84,12 @@ def components(packages, standard):
 def compilers(sysroot):
     """What rustc and zig add to every program."""
     rustc = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True).stdout.split()[1]
-    text = (sysroot / "share/doc/rust/COPYRIGHT-library.html").read_text()
+    text = read(sysroot / "share/doc/rust/COPYRIGHT-library.html")
     yield "rust-std", rustc, "MIT OR Apache-2.0", [text], PackageURL("generic", None, "rust-std", rustc)
     zig = Path(sysconfig.get_path("purelib")) / "ziglang"
     version = subprocess.run([zig / "zig", "version"], check=True, capture_output=True, text=True).stdout.strip()
-    yield "zig-compiler-rt", version, "MIT", [(zig / "LICENSE").read_text()], PackageURL("generic", None, "zig", version)
-    text = (zig / "lib/libunwind/LICENSE.TXT").read_text()
+    yield "zig-compiler-rt", version, "MIT", [read(zig / "LICENSE")], PackageURL("generic", None, "zig", version)
+    text = read(zig / "lib/libunwind/LICENSE.TXT")
     yield "libunwind", version, "Apache-2.0 WITH LLVM-exception", [text], PackageURL("generic", None, "libunwind", version)
 
 
@@ -90,8 +98,8 @@ def write_licences(parts, file):
     users = defaultdict(list)
     for name, version, licence, its_texts, _ in parts:
         for text in its_texts:
-            users[text].append(f"{name} {version or ''} ({licence})".replace("  ", " "))
-    with file.open("w") as out:
+            users[text].append(f"{name} {version} ({licence})")
+    with file.open("w", encoding="utf-8") as out:
         out.write("Spindle is licensed under Apache-2.0. Linked into bin/spindle are the following, by their own licences.\n")
         for text, names in sorted(users.items(), key=lambda each: each[1]):
             out.write("\n" + "=" * 100 + "\n" + "\n".join(names) + "\n" + "-" * 100 + "\n" + text + "\n")
@@ -112,7 +120,7 @@ def write_sbom(parts, version, file):
     # A number and a date that differ each time would make each package another one.
     document.pop("serialNumber", None)
     document["metadata"].pop("timestamp", None)
-    file.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+    file.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def main():

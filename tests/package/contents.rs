@@ -45,9 +45,10 @@ fn the_program_holds_no_path_of_this_machine() {
     let package = Package::unpacked();
     let program = fs::read(package.root.join("bin/spindle")).unwrap();
     let home = std::env::var("HOME").unwrap();
+    let cargo = std::env::var("CARGO_HOME").unwrap_or(format!("{home}/.cargo"));
     let holds = |path: &str| program.windows(path.len()).any(|part| part == path.as_bytes());
     assert!(holds("/rustc/"), "paths are looked for in the right way: the standard library's are in it");
-    for path in [env!("CARGO_MANIFEST_DIR"), &format!("{home}/.cargo"), &format!("{home}/.rustup")] {
+    for path in [env!("CARGO_MANIFEST_DIR"), &cargo, &format!("{home}/.rustup"), "/registry/src/index"] {
         assert!(!holds(path), "{path}");
     }
 }
@@ -72,20 +73,23 @@ fn the_bill_of_materials_names_crates_and_c_libraries_with_their_licences() {
     assert!(!named("insta") && !named("serde_derive"), "what is not linked in is listed");
 }
 
-/// The check that each build passes finds what is wrong with a program that was built for this system alone.
+/// The check that each build passes finds what is wrong with a program that was built for this system alone, and with a
+/// file that is none.
 #[test]
-fn a_program_for_newer_systems_alone_is_found_out() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
-    let check = ". \"$0/lib/say.sh\"; . \"$0/package.d/program.sh\"; program_check \"$1\"";
-    let checked = Command::new("bash")
-        .arg("-c")
-        .arg(check)
-        .arg(script)
-        .arg(env!("CARGO_BIN_EXE_spindle"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&checked.stderr);
-    assert!(!checked.status.success() && said.contains("needs symbols of glibc up to 2."), "{said}");
+fn what_would_not_run_everywhere_is_found_out() {
+    let check = |file: &str| {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+        let check = ". \"$0/lib/say.sh\"; . \"$0/package.d/program.sh\"; program_check \"$1\"";
+        let checked = Command::new("bash").arg("-c").arg(check).arg(scripts).arg(file).output().unwrap();
+        (checked.status.success(), String::from_utf8(checked.stderr).unwrap())
+    };
+    let package = Package::unpacked();
+    let (passed, said) = check(package.root.join("bin/spindle").to_str().unwrap());
+    assert!(passed && said.contains("GLIBC_2.17 "), "{said}");
+    let (passed, said) = check(env!("CARGO_BIN_EXE_spindle"));
+    assert!(!passed && said.contains("needs GLIBC_2.") && said.contains("needs libssl.so.3"), "{said}");
+    let (passed, said) = check("/etc/hostname");
+    assert!(!passed && said.contains("is no program for glibc"), "{said}");
 }
 
 #[test]
