@@ -33,15 +33,13 @@ impl OssArgs {
     /// The object at `text`; `what` says in an error what that is. Does not repeat `text`, which may hold a secret.
     pub(super) fn object(&self, what: &str, text: &str) -> anyhow::Result<Object> {
         let url = ObjectUrl::parse(text).map_err(|error| Usage(format!("{what}: {error}")))?;
-        let hadoop = HadoopConf::find().ok();
+        let hadoop = hadoop();
         let setting = |name: &str| {
             let value = hadoop.as_ref().and_then(|conf| conf.get(name));
             value.filter(|value| !value.is_empty())
         };
-        let mut wanted = Wanted { region: self.oss_region.clone(), endpoint: self.oss_endpoint.clone() };
-        if wanted == Wanted::default() {
-            wanted.endpoint = setting("fs.oss.endpoint");
-        }
+        let (region, endpoint) = (self.oss_region.clone(), self.oss_endpoint.clone());
+        let wanted = Wanted::new(region, endpoint, setting("fs.oss.endpoint"));
         let place = Place::of(&url, &wanted).map_err(|error| Usage(format!("{what}: {error}")))?;
         let keys = || {
             let (id, secret) = (setting("fs.oss.accessKeyId")?, setting("fs.oss.accessKeySecret")?);
@@ -53,6 +51,10 @@ impl OssArgs {
         };
         Ok(Object::new(url, &place, keys().as_ref(), patience)?)
     }
+}
+
+fn hadoop() -> Option<HadoopConf> {
+    HadoopConf::find().ok()
 }
 
 /// The hash that an object must have, and where that is from in words.

@@ -18,6 +18,27 @@ pub struct Wanted {
     pub endpoint: Option<String>,
 }
 
+impl Wanted {
+    /// What flags or the environment say, and Hadoop's endpoint where they name none: unless that is for another region
+    /// than the one that they name. What is empty says nothing.
+    pub fn new(region: Option<String>, endpoint: Option<String>, hadoop: Option<String>) -> Self {
+        let said = |text: &String| !text.is_empty();
+        let region = region.filter(said);
+        let hadoop = hadoop.filter(said).filter(|endpoint| may_serve(endpoint, region.as_deref()));
+        Self { endpoint: endpoint.filter(said).or(hadoop), region }
+    }
+}
+
+/// Whether an endpoint may be the one of `region`. What is wrong with it is said when it is used.
+fn may_serve(endpoint: &str, region: Option<&str>) -> bool {
+    let Some(region) = region else { return true };
+    match server(endpoint) {
+        Ok(server) => server.host_str().and_then(region_of).is_none_or(|told| told == region),
+        Err(PlaceError::OssHdfs { .. }) => false,
+        Err(_) => true,
+    }
+}
+
 /// The server and the region of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -73,12 +94,12 @@ pub enum PlaceError {
 impl Place {
     /// Where `object` is. An endpoint in its own address goes before `wanted`.
     pub fn of(object: &ObjectUrl, wanted: &Wanted) -> Result<Self, PlaceError> {
-        let region = wanted.region.as_deref().filter(|region| !region.is_empty());
+        let region = wanted.region.as_deref();
         if let Some(region) = region.filter(|region| !is_region(region)) {
             return Err(PlaceError::NotARegion { region: region.escape_debug().to_string() });
         }
         let endpoint = object.endpoint.as_deref().or(wanted.endpoint.as_deref());
-        let endpoint = match (endpoint.filter(|endpoint| !endpoint.is_empty()), region) {
+        let endpoint = match (endpoint, region) {
             (Some(endpoint), _) => endpoint.to_owned(),
             (None, Some(region)) => format!("oss-{region}.aliyuncs.com"),
             (None, None) => return Err(PlaceError::Nowhere { url: object.clone() }),
@@ -175,6 +196,23 @@ mod tests {
         assert_eq!(place("oss://jars/a", None, Some("ap-southeast-1.oss.aliyuncs.com")), dual);
         let own = at("https://jars.files.example.com:8443/a", "cn-beijing");
         assert_eq!(place("oss://jars/a", Some("cn-beijing"), Some("https://files.example.com:8443/")), own);
+    }
+
+    #[test]
+    fn hadoops_endpoint_counts_where_no_other_is_named_unless_it_is_another_regions() {
+        let endpoint = |region: &str, endpoint: &str, hadoop: &str| {
+            let some = |text: &str| Some(text.to_owned());
+            Wanted::new(some(region), some(endpoint), some(hadoop)).endpoint.unwrap_or_default()
+        };
+        let (own, internal) = ("files.example.com", "http://oss-cn-beijing-internal.aliyuncs.com");
+        assert_eq!(endpoint("", "", own), own);
+        assert_eq!(endpoint("cn-beijing", "", own), own);
+        assert_eq!(endpoint("cn-beijing", "", internal), internal);
+        assert_eq!(endpoint("cn-hangzhou", "", internal), "");
+        assert_eq!(endpoint("cn-beijing", "", "cn-beijing.oss-dls.aliyuncs.com"), "");
+        assert_eq!(endpoint("", "127.0.0.1", own), "127.0.0.1");
+        assert_eq!(endpoint("cn-beijing", "", "a b"), "a b", "its error is told");
+        assert_eq!(Wanted::new(Some(String::new()), Some(String::new()), None), Wanted::default());
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use super::Person;
+use super::{Person, sha256};
 use crate::oss_server::metadata::Metadata;
-use crate::oss_server::{KEYS, Oss, TEMPORARY};
+use crate::oss_server::{KEYS, Oss, REGION, TEMPORARY};
 
 fn asking(oss: &Oss) -> Person {
     oss.put("a", "content");
@@ -53,26 +53,40 @@ fn keys_are_found_where_alibabas_tools_keep_them() {
         .set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "");
     assert_eq!(of_script.fetch("a", &[]).0, Some(0));
 
-    let of_hadoop = asking(&oss).set("OSS_ENDPOINT", "").set("HADOOP_CONF_DIR", ".");
-    let property =
-        |name: &str, value: &str| format!("<property><name>{name}</name><value>{value}</value></property>");
-    let core = [
-        property("fs.oss.endpoint", &oss.endpoint()),
-        property("fs.oss.accessKeyId", KEYS.id),
-        property("fs.oss.accessKeySecret", KEYS.secret),
-    ];
-    fs::write(
-        of_hadoop.dir().join("core-site.xml"),
-        format!("<configuration>{}</configuration>", core.concat()),
-    )
-    .unwrap();
-    fs::write(of_hadoop.dir().join("yarn-site.xml"), "<configuration/>").unwrap();
-    // An address tells no region, and a region alone would mean Alibaba's own endpoint.
-    let url_names_it = format!("oss://jars.{}/a", oss.endpoint().trim_start_matches("http://"));
-    let https = super::told(&of_hadoop.run(&["fetch", &url_names_it, "--oss-wait-ms", "10"]));
-    assert!(https.2.contains("given up after 5 tries") || https.2.contains("no HTTPS client"), "{https:?}");
-    let endpoint = oss.endpoint();
-    assert_eq!(of_hadoop.fetch("a", &["--oss-endpoint", &endpoint]).0, Some(0));
+    let of_hadoop = asking(&oss).set("HADOOP_CONF_DIR", ".");
+    settings(&of_hadoop, &[("fs.oss.accessKeyId", KEYS.id), ("fs.oss.accessKeySecret", KEYS.secret)]);
+    assert_eq!(of_hadoop.fetch("a", &[]).0, Some(0));
+}
+
+/// Writes Hadoop's settings into a person's folder.
+fn settings(person: &Person, properties: &[(&str, &str)]) {
+    let property = |(name, value): &(&str, &str)| {
+        format!("<property><name>{name}</name><value>{value}</value></property>")
+    };
+    let core: String = properties.iter().map(property).collect();
+    let file = |name: &str, text: String| fs::write(person.dir().join(name), text).unwrap();
+    file("core-site.xml", format!("<configuration>{core}</configuration>"));
+    file("yarn-site.xml", "<configuration/>".to_owned());
+}
+
+#[test]
+fn hadoops_endpoint_is_asked_where_no_other_is_named() {
+    let oss = Oss::start();
+    oss.put("a", "content");
+    // A script that exports a variable which it has not set.
+    let person = Person::new(&oss, &KEYS).set("OSS_ENDPOINT", "").set("HADOOP_CONF_DIR", ".");
+    settings(&person, &[("fs.oss.endpoint", &oss.endpoint())]);
+    assert_eq!(person.fetch("a", &[]), (Some(0), format!("{}  a", sha256(b"content")), String::new()));
+    assert_eq!(oss.asked().len(), 2);
+    let person = person.set("OSS_REGION", "");
+    assert_eq!(person.fetch("a", &["--oss-region", REGION]).0, Some(0), "the flag names the region alone");
+    let (code, _, error) = person.fetch("a", &[]);
+    assert!(code == Some(2) && error.contains("does not tell its region"), "{error}");
+    let other = Oss::start();
+    other.put("a", "content");
+    oss.asked();
+    assert_eq!(person.fetch("a", &["--oss-region", REGION, "--oss-endpoint", &other.endpoint()]).0, Some(0));
+    assert_eq!((oss.asked().len(), other.asked().len()), (0, 2), "the flag goes first");
 }
 
 #[test]
