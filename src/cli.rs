@@ -173,6 +173,11 @@ fn start_logging(level: &str, json: bool) -> anyhow::Result<()> {
     Ok(logging::start(level, log_format(json), None)?)
 }
 
+/// Starts the logs of a command that answers at once: what Spindle itself warns of, on stderr.
+fn start_warnings() -> anyhow::Result<()> {
+    Ok(logging::start("off,spindle=warn", log_format(false), None)?)
+}
+
 /// Starts the logs of a container's process: in `NAME.log` of YARN's log directory, where there is one.
 fn start_logging_in(dir: Option<&Path>, name: &str, level: &str, json: bool) -> anyhow::Result<()> {
     let file = dir.map(|dir| dir.join(format!("{name}.log")));

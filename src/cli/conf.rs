@@ -27,6 +27,7 @@ pub struct ConfArgs {
 
 /// Prints the validated job with every default and without secrets, or the schema.
 pub fn run(args: &ConfArgs) -> anyhow::Result<u8> {
+    super::start_warnings()?;
     let text = match &args.job {
         Some(file) => {
             let job = jobfile::load(file, &Layers::default(), &args.oss)?;

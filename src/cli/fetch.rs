@@ -33,6 +33,7 @@ pub struct FetchArgs {
 
 /// Fetches, and prints hash and name as `sha256sum` does.
 pub fn run(args: &FetchArgs) -> anyhow::Result<u8> {
+    super::start_warnings()?;
     let object = args.oss.object("fetch", &args.url)?;
     let name = object.url().file_name();
     let path = match &args.output {

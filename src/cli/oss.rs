@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Usage;
 use crate::oss::{HadoopKeys, Object, ObjectUrl, Patience, Place, Sha256Hex, Wanted};
-use crate::yarn::HadoopConf;
+use crate::yarn::{ConfError, HadoopConf};
 
 /// How often a progress bar is drawn without news.
 const TICK: Duration = Duration::from_millis(200);
@@ -53,8 +53,16 @@ impl OssArgs {
     }
 }
 
+/// Hadoop's settings, where there are some; what is wrong with them is told, for keys may be in there.
 fn hadoop() -> Option<HadoopConf> {
-    HadoopConf::find().ok()
+    match HadoopConf::find() {
+        Ok(conf) => Some(conf),
+        Err(ConfError::NoFolder) => None,
+        Err(error) => {
+            tracing::warn!("no endpoint and no keys for OSS from core-site.xml: {error}");
+            None
+        }
+    }
 }
 
 /// The hash that an object must have, and where that is from in words.

@@ -59,6 +59,7 @@ pub struct VerifyArgs {
 
 /// Verifies and prints; see the help for the exit code.
 pub fn run(args: &VerifyArgs) -> anyhow::Result<u8> {
+    super::start_warnings()?;
     let job = jobfile::load(&args.job, &Layers::default(), &args.oss)?;
     let Some(section) = &job.snapshots else {
         return Err(Usage(format!("job {} writes no snapshots: see snapshots.path", job.name)).into());

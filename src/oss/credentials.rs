@@ -1,8 +1,8 @@
 //! Who asks: credentials from wherever Alibaba's own tools look, found by `reqsign`. Feeds `object`.
 //!
-//! Tried in this order: a role assumed by `ALIBABA_CLOUD_ROLE_ARN`, the environment, `~/.oss/credentials`, Alibaba's
-//! shared credentials file, the settings of the `aliyun` command, Hadoop's `core-site.xml`, `ALIBABA_CLOUD_CREDENTIALS_URI`,
-//! the RAM role of the ECS instance, an OIDC token. The first that has some decides.
+//! A role that the environment names decides: it is assumed with an OIDC token where there is one, else with keys. Keys are
+//! looked for in this order: the environment, `~/.oss/credentials`, Alibaba's shared credentials file, the settings of the
+//! `aliyun` command, Hadoop's `core-site.xml`, `ALIBABA_CLOUD_CREDENTIALS_URI`, the RAM role of the ECS instance.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -41,14 +41,52 @@ impl std::fmt::Debug for HadoopKeys {
     }
 }
 
-/// The places where credentials are looked for, in order.
+/// Who asks: a role that is assumed, or whoever has the keys.
 #[derive(Debug)]
-pub(super) struct Chain(Vec<(&'static str, Box<dyn ProvideCredentialDyn<Credential = Credential>>)>);
+pub(super) struct Asker {
+    roles: [(&'static str, Box<dyn ProvideCredentialDyn<Credential = Credential>>); 2],
+    keys: Chain,
+}
+
+impl Asker {
+    pub(super) fn new(hadoop: Option<&HadoopKeys>) -> Self {
+        let by_keys = AssumeRoleCredentialProvider::new().with_base_provider(Chain::new(hadoop));
+        let by_token = AssumeRoleWithOidcCredentialProvider::new();
+        let roles: [(_, Box<dyn ProvideCredentialDyn<Credential = Credential>>); 2] =
+            [("ALIBABA_CLOUD_OIDC_TOKEN_FILE", Box::new(by_token)), ("keys", Box::new(by_keys))];
+        Self { roles, keys: Chain::new(hadoop) }
+    }
+}
+
+impl ProvideCredential for Asker {
+    type Credential = Credential;
+
+    /// Keys are no stand-in for a role that cannot be assumed: they may have more rights.
+    async fn provide_credential(&self, context: &Context) -> reqsign_core::Result<Option<Credential>> {
+        for (by, role) in &self.roles {
+            match role.provide_credential_dyn(context).await {
+                Ok(None) => {}
+                Ok(assumed) => return Ok(assumed),
+                Err(error) => {
+                    let why = shown(&error.to_string());
+                    return Err(Error::credential_invalid(format!(
+                        "assume the role of ALIBABA_CLOUD_ROLE_ARN by {by}: {why}; have it granted, or unset \
+                         ALIBABA_CLOUD_ROLE_ARN"
+                    )));
+                }
+            }
+        }
+        self.keys.provide_credential(context).await
+    }
+}
+
+/// The places where keys are looked for, in order.
+#[derive(Debug)]
+struct Chain(Vec<(&'static str, Box<dyn ProvideCredentialDyn<Credential = Credential>>)>);
 
 impl Chain {
-    pub(super) fn new(hadoop: Option<&HadoopKeys>) -> Self {
+    fn new(hadoop: Option<&HadoopKeys>) -> Self {
         let mut chain = Self(Vec::new());
-        chain.add("ALIBABA_CLOUD_ROLE_ARN", AssumeRoleCredentialProvider::new());
         chain.add("the environment", EnvCredentialProvider::new());
         chain.add("~/.oss/credentials", OssProfileCredentialProvider::new());
         chain.add("~/.alibabacloud/credentials.ini", CredentialsFileCredentialProvider::new());
@@ -62,7 +100,6 @@ impl Chain {
         }
         chain.add("ALIBABA_CLOUD_CREDENTIALS_URI", CredentialsUriCredentialProvider::new());
         chain.add("the RAM role of this ECS instance", EcsRamRoleCredentialProvider::new());
-        chain.add("ALIBABA_CLOUD_OIDC_TOKEN_FILE", AssumeRoleWithOidcCredentialProvider::new());
         chain
     }
 

@@ -5,7 +5,7 @@ use reqsign_core::Signer;
 use reqwest::header::{HOST, HeaderMap, HeaderValue, IF_MATCH, LOCATION, RANGE};
 use reqwest::{Client, Response, StatusCode, Url};
 
-use super::credentials::{Chain, HadoopKeys, context};
+use super::credentials::{Asker, HadoopKeys, context};
 use super::error::{FetchError, Why, shown};
 use super::http::{self, Patience};
 use super::place::Place;
@@ -57,7 +57,7 @@ impl Object {
         let signing = RequestSigner::new(&url.bucket)
             .with_region(&place.region)
             .with_signing_version(SigningVersion::V4);
-        let signer = Signer::new(context(), Chain::new(hadoop), signing);
+        let signer = Signer::new(context(), Asker::new(hadoop), signing);
         Ok(Self { url, address: place.url.clone(), client, signer, patience })
     }
 

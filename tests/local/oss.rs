@@ -3,6 +3,7 @@
 mod faults;
 mod jobfile;
 mod refusals;
+mod roles;
 mod submit;
 mod transport;
 mod vectors;

@@ -6,6 +6,7 @@ pub(crate) mod metadata;
 mod request;
 mod server;
 pub(crate) mod signature;
+pub(crate) mod sts;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
