@@ -11,6 +11,8 @@ use crate::yarn::{ConfError, HadoopConf};
 
 /// How often a progress bar is drawn without news.
 const TICK: Duration = Duration::from_millis(200);
+/// How many waits of a test a MiB may take.
+const PACE_WAITS: u32 = 5;
 /// What a bar shows: how far, how much, how fast, how long.
 const BAR: &str = "{wide_msg} {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
 
@@ -46,7 +48,13 @@ impl OssArgs {
             Some(HadoopKeys { id, secret, token: setting("fs.oss.securityToken") })
         };
         let patience = match self.oss_wait_ms.map(Duration::from_millis) {
-            Some(wait) => Patience { idle: wait, back_off: wait, back_off_max: wait, ..Patience::default() },
+            Some(wait) => Patience {
+                idle: wait,
+                pace: PACE_WAITS * wait,
+                back_off: wait,
+                back_off_max: wait,
+                ..Patience::default()
+            },
             None => Patience::default(),
         };
         Ok(Object::new(url, &place, keys().as_ref(), patience)?)

@@ -5,11 +5,14 @@ use std::fs::{File, Permissions};
 use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName};
 use reqwest::{Response, StatusCode};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
+use tokio::time::Instant;
+use tokio_util::bytes::Bytes;
 
 use super::checksum::Sha256Hex;
 use super::error::{FetchError, Why};
@@ -20,6 +23,8 @@ use super::object::{Broken, Object};
 const FILE_BYTES_MAX: u64 = 5 << 30;
 /// Longest file with a hash, in bytes.
 const CHECKSUM_BYTES_MAX: u64 = 64 << 10;
+/// Less than this in the time of `Patience::pace`, or within a row of tries, is no progress.
+const LEAST_BYTES: u64 = 1 << 20;
 /// What `KEY.sha256` ends in.
 const CHECKSUM_SUFFIX: &str = ".sha256";
 
@@ -147,8 +152,8 @@ async fn download<S: Sink>(object: &Object, bytes_max: u64, to: &mut S, tell: Te
     let patience = object.patience;
     let mut progress = Progress { object, to, bytes_max, have: 0, whole: None };
     let (mut tries, mut changed, mut wait) = (0, false, patience.back_off);
+    let mut had = 0;
     loop {
-        let before = progress.have;
         match progress.go_on(tell).await {
             Ok(()) => return Ok(()),
             Err(Broken::No(why)) => return Err(why),
@@ -156,10 +161,11 @@ async fn download<S: Sink>(object: &Object, bytes_max: u64, to: &mut S, tell: Te
             Err(Broken::Changed) => {
                 changed = true;
                 progress.begin_anew()?;
+                had = 0;
             }
             Err(Broken::Again(last)) => {
-                if progress.have > before {
-                    (tries, wait) = (0, patience.back_off);
+                if progress.have >= had + LEAST_BYTES {
+                    (tries, wait, had) = (0, patience.back_off, progress.have);
                 }
                 tries += 1;
                 if tries >= patience.tries {
@@ -177,7 +183,9 @@ impl<S: Sink> Progress<'_, S> {
     /// Asks for what is missing, and takes it.
     async fn go_on(&mut self, tell: Tell<'_>) -> Result<(), Broken> {
         let etag = self.whole.as_ref().and_then(|whole| whole.etag.as_deref());
-        let mut answer = self.object.ask(self.have, etag).await?;
+        let pace = self.object.patience.pace;
+        let answer = tokio::time::timeout(pace, self.object.ask(self.have, etag)).await;
+        let mut answer = answer.map_err(|_| Broken::Again("no answer in time".to_owned())).flatten()?;
         let told = Whole::told(&answer, self.have)?;
         let bytes = told.bytes;
         match &self.whole {
@@ -189,13 +197,17 @@ impl<S: Sink> Progress<'_, S> {
             None if bytes > self.bytes_max => return Err(Why::TooLong { bytes, max: self.bytes_max }.into()),
             None => self.whole = Some(told),
         }
-        while let Some(chunk) = answer.chunk().await.map_err(|error| Broken::Again(broken(&error)))? {
+        let (mut had, mut until) = (self.have, Instant::now() + pace);
+        while let Some(chunk) = next(&mut answer, until, pace).await? {
             if self.have + chunk.len() as u64 > bytes {
                 return Err(Why::Size(format!("it told of {bytes} bytes, and more came")).into());
             }
             self.to.take(&chunk).map_err(|source| Why::File { path: self.to.name(), source })?;
             self.have += chunk.len() as u64;
             tell(self.have, bytes);
+            if self.have >= had + LEAST_BYTES {
+                (had, until) = (self.have, Instant::now() + pace);
+            }
         }
         match self.have == bytes {
             true => Ok(()),
@@ -207,6 +219,14 @@ impl<S: Sink> Progress<'_, S> {
         self.have = 0;
         self.whole = None;
         self.to.clear().map_err(|source| Why::File { path: self.to.name(), source })
+    }
+}
+
+/// The next bytes of an answer. `until` then a MiB must have come, for which there was the time `pace`.
+async fn next(answer: &mut Response, until: Instant, pace: Duration) -> Result<Option<Bytes>, Broken> {
+    match tokio::time::timeout_at(until, answer.chunk()).await {
+        Ok(chunk) => chunk.map_err(|error| Broken::Again(broken(&error))),
+        Err(_) => Err(Broken::Again(format!("less than 1 MiB in {pace:?}"))),
     }
 }
 

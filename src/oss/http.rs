@@ -30,6 +30,8 @@ pub struct Patience {
     pub connect: Duration,
     /// For the next byte.
     pub idle: Duration,
+    /// For an answer to begin, and for each MiB of it: what is slower counts as silent.
+    pub pace: Duration,
     /// For all of an object that is read into memory.
     pub text: Duration,
     /// How many tries in a row may bring nothing.
@@ -45,6 +47,7 @@ impl Default for Patience {
         Self {
             connect: Duration::from_secs(10),
             idle: Duration::from_secs(30),
+            pace: Duration::from_secs(60),
             text: Duration::from_secs(120),
             tries: 5,
             back_off: Duration::from_millis(200),

@@ -56,6 +56,17 @@ fn a_silent_server_is_given_up_and_asked_again() {
 }
 
 #[test]
+fn a_server_that_is_slow_without_end_is_given_up() {
+    let (oss, person) = served(&content());
+    oss.faults(std::iter::repeat_n(Fault::Trickle, 5));
+    let error = person.refused("a", &["--oss-wait-ms", "100"]);
+    assert!(error.contains("less than 1 MiB in ") && error.contains("given up after 5 tries"), "{error}");
+    // Bytes that come one by one on connections that break are no progress either.
+    oss.faults(std::iter::repeat_n(Fault::Cut(1), 5));
+    assert!(person.refused("a", &HURRY).contains("given up after 5 tries"));
+}
+
+#[test]
 fn what_never_gets_further_is_given_up() {
     let (oss, person) = served(b"content");
     oss.faults(std::iter::repeat_n(Fault::Cut(0), 5));

@@ -4,7 +4,7 @@
 
 use super::Fault;
 use super::request::Request;
-use super::server::Answer;
+use super::server::{Answer, Then};
 
 /// An error with this code.
 pub(super) fn error(status: u16, code: &str, more: &str) -> Answer {
@@ -65,6 +65,14 @@ pub(super) fn found(request: &Request, content: &[u8], fault: Option<&Fault>) ->
     if let Some(Fault::Cut(bytes) | Fault::CutAndChange(bytes, _) | Fault::Silent(bytes)) = fault {
         body.truncate(*bytes);
     }
+    let then = match fault {
+        Some(Fault::Silent(_)) => Then::Hold,
+        Some(Fault::Trickle) => {
+            body.clear();
+            Then::Trickle
+        }
+        _ => Then::Close,
+    };
     let head = format!("HTTP/1.1 {status}\r\n{common}{length}\r\n");
-    Answer { bytes: [head.as_bytes(), &body].concat(), hold: matches!(fault, Some(Fault::Silent(_))) }
+    Answer { bytes: [head.as_bytes(), &body].concat(), then }
 }

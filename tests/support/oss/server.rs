@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -12,16 +13,28 @@ use super::request::Request;
 /// What is written, and what becomes of the connection.
 pub(super) struct Answer {
     pub(super) bytes: Vec<u8>,
-    /// Whether it stays open until the other end closes it.
-    pub(super) hold: bool,
+    pub(super) then: Then,
 }
+
+/// What becomes of a connection behind its answer.
+pub(super) enum Then {
+    /// It is closed.
+    Close,
+    /// It stays open until the other end closes it.
+    Hold,
+    /// The same, and a byte comes ever again.
+    Trickle,
+}
+
+/// Between two bytes of a server that is slow.
+const TRICKLE: Duration = Duration::from_millis(5);
 
 impl Answer {
     pub(super) fn whole(status: &str, headers: &str, body: &[u8]) -> Self {
         let length = body.len();
         let head =
             format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
-        Self { bytes: [head.as_bytes(), body].concat(), hold: false }
+        Self { bytes: [head.as_bytes(), body].concat(), then: Then::Close }
     }
 }
 
@@ -62,10 +75,18 @@ impl Server {
 
 fn serve(mut stream: impl Read + Write, answer: &dyn Fn(Request) -> Answer) {
     let Some(request) = Request::read(&mut stream) else { return };
-    let Answer { bytes, hold } = answer(request);
+    let Answer { bytes, then } = answer(request);
     // The other end may have seen enough.
     let _ = stream.write_all(&bytes);
-    if hold {
-        let _ = stream.read(&mut [0]);
+    match then {
+        Then::Close => {}
+        Then::Hold => {
+            let _ = stream.read(&mut [0]);
+        }
+        Then::Trickle => {
+            while stream.write_all(b"+").and_then(|()| stream.flush()).is_ok() {
+                thread::park_timeout(TRICKLE);
+            }
+        }
     }
 }

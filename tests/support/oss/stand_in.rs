@@ -53,6 +53,8 @@ pub(crate) enum Fault {
     CutAndChange(usize, Vec<u8>),
     /// Nothing more comes after so many bytes, and the connection stays.
     Silent(usize),
+    /// Bytes come, but one after another with waits in between.
+    Trickle,
     /// This status, with an empty body.
     Status(u16),
     /// A redirect.
