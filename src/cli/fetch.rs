@@ -43,11 +43,13 @@ pub fn run(args: &FetchArgs) -> anyhow::Result<u8> {
     };
     let sha256 = super::block_on(async {
         let mut interrupts = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+        let mut hangs_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
         let mut terminates = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
         // Dropped half-way, a download leaves nothing behind.
         tokio::select! {
             fetched = fetch(&object, args.sha256.as_ref(), &path) => fetched,
             _ = interrupts.recv() => Err(anyhow!("interrupted; nothing was kept")),
+            _ = hangs_up.recv() => Err(anyhow!("the terminal is gone; nothing was kept")),
             _ = terminates.recv() => Err(anyhow!("ended by a signal; nothing was kept")),
         }
     })?;

@@ -25,6 +25,9 @@ const LEFT_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
 /// Permission bits of a program.
 const PROGRAM: u32 = 0o755;
 
+/// When something was used last, and where it is.
+type Used = (SystemTime, PathBuf);
+
 /// The folder.
 #[derive(Debug)]
 pub struct Cache(PathBuf);
@@ -60,7 +63,9 @@ impl Cache {
             let why = format!("{} {why}", folder.display());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
-        Ok(Self(folder))
+        let cache = Self(folder);
+        cache.sweep()?;
+        Ok(cache)
     }
 
     /// The folder, for what is to lie where only its owner can use it, for a moment.
@@ -102,18 +107,29 @@ impl Cache {
         Some(path)
     }
 
-    /// Leaves room for one more program, and none for what a fetch that was killed has left behind.
-    fn make_room(&self) -> io::Result<()> {
-        let mut programs = Vec::new();
+    /// Removes what a fetch that was killed has left behind: it may hold passwords.
+    fn sweep(&self) -> io::Result<()> {
+        let old = |used| now().duration_since(used).is_ok_and(|age| age > LEFT_BEHIND);
+        let (_, others) = self.content()?;
+        others.iter().filter(|(used, _)| old(*used)).for_each(|(_, path)| remove(path));
+        Ok(())
+    }
+
+    /// Programs and other things, with the time of their last use.
+    fn content(&self) -> io::Result<(Vec<Used>, Vec<Used>)> {
+        let (mut programs, mut others) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(&self.0)?.map_while(Result::ok) {
             let (path, Ok(found)) = (entry.path(), entry.metadata()) else { continue };
-            let used = found.modified()?;
-            match entry.file_name().to_str() {
-                Some(name) if name.parse::<Sha256Hex>().is_ok() => programs.push((used, path)),
-                _ if now().duration_since(used).is_ok_and(|age| age > LEFT_BEHIND) => remove(&path),
-                _ => {}
-            }
+            let is_program = entry.file_name().to_str().is_some_and(|name| name.parse::<Sha256Hex>().is_ok());
+            let kind = if is_program { &mut programs } else { &mut others };
+            kind.push((found.modified()?, path));
         }
+        Ok((programs, others))
+    }
+
+    /// Leaves room for one more program.
+    fn make_room(&self) -> io::Result<()> {
+        let (mut programs, _) = self.content()?;
         programs.sort();
         let surplus = (programs.len() + 1).saturating_sub(PROGRAMS_MAX);
         programs.iter().take(surplus).for_each(|(_, path)| remove(path));

@@ -2,6 +2,7 @@
 
 mod faults;
 mod jobfile;
+mod kept;
 mod refusals;
 mod roles;
 mod submit;

@@ -16,17 +16,18 @@ const JOB: &str =
 const JAVA: &str = r#"#!/bin/sh
 cat > told.json
 cp "$(sed 's/.*"binary":{"path":"\([^"]*\)".*/\1/' told.json)" program 2>/dev/null
+stat -c %a "$(dirname "$(sed 's/.*"binary":{"path":"\([^"]*\)".*/\1/' told.json)")" > mode
 cp "$(sed 's/.*"files":\["\([^"]*\)".*/\1/' told.json)" file 2>/dev/null
 echo '{"type":"refused","kind":"failed","text":"seen"}'
 "#;
 
 /// Somebody with a gateway to a cluster.
-struct Gateway {
+pub(super) struct Gateway {
     person: Person,
 }
 
 impl Gateway {
-    fn new(oss: &Oss) -> Self {
+    pub(super) fn new(oss: &Oss) -> Self {
         let person =
             Person::new(oss, &KEYS).set("HADOOP_CONF_DIR", ".").set("JAVA_HOME", ".").set("HADOOP_HOME", ".");
         let person = person.set("SPINDLE_JAR", "shim.jar");
@@ -46,19 +47,33 @@ impl Gateway {
         Self { person }
     }
 
+    pub(super) fn set(self, name: &'static str, value: &str) -> Self {
+        Self { person: self.person.set(name, value) }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        self.person.dir()
+    }
+
     /// Submits with these arguments; what the JVM was told, or why it was not asked.
-    fn submit(&self, args: &[&str]) -> Result<Value, (Option<i32>, String)> {
+    pub(super) fn submit(&self, args: &[&str]) -> Result<Value, (Option<i32>, String)> {
+        self.submit_and_log(args).0
+    }
+
+    /// The same, and the whole log.
+    pub(super) fn submit_and_log(&self, args: &[&str]) -> (Result<Value, (Option<i32>, String)>, String) {
         let told_file = self.person.dir().join("told.json");
         let _ = fs::remove_file(&told_file);
         let output = self.person.run(&[&["submit", "--master", "yarn"][..], args, &["job.yaml"]].concat());
         let (code, _, log) = told(&output);
-        match fs::read_to_string(told_file) {
+        let asked = match fs::read_to_string(told_file) {
             Ok(text) => Ok(serde_json::from_str(&text).unwrap()),
             Err(_) => Err((code, log.lines().last().unwrap_or_default().to_owned())),
-        }
+        };
+        (asked, log)
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.person.dir().join(name)).unwrap()
     }
 }
