@@ -47,6 +47,10 @@ impl Object {
         let beside = self.beside(CHECKSUM_SUFFIX);
         let text = match beside.text(CHECKSUM_BYTES_MAX).await {
             Err(error) if error.why.is_missing() => return Ok(None),
+            Err(FetchError { url, why: Why::Refused { code, told } }) if code == "AccessDenied" => {
+                let told = format!("{told}; or give --sha256, with which that object is not asked for");
+                return Err(FetchError { url, why: Why::Refused { code, told } });
+            }
             other => other?,
         };
         let told = Sha256Hex::from_listing(&text, self.url.file_name());

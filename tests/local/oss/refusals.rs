@@ -26,6 +26,18 @@ fn what_oss_refuses_is_told_with_what_to_do() {
 }
 
 #[test]
+fn who_may_not_read_the_hash_is_offered_the_flag() {
+    let oss = Oss::start();
+    oss.put("closed/a", "content");
+    let person = Person::new(&oss, &KEYS);
+    let error = person.refused("closed/a", &[]);
+    assert!(error.starts_with("fetch oss://jars/closed/a.sha256: "), "{error}");
+    assert!(error.contains("403 AccessDenied") && error.contains("give --sha256"), "{error}");
+    let error = person.refused("closed/a", &["--sha256", &"0".repeat(64)]);
+    assert!(error.contains("403 AccessDenied") && !error.contains("--sha256"), "{error}");
+}
+
+#[test]
 fn buckets_that_are_nowhere_or_elsewhere_are_named() {
     let oss = Oss::start();
     let person = Person::new(&oss, &KEYS);
