@@ -239,7 +239,7 @@ fn processes_have_bounds() {
     insta::assert_snapshot!(error("http: {port: 70000}"), @r#"job.yaml:3:14: http.port: `70000` is not a port; write 0 to 65535, or a range such as "50100-50200""#);
     insta::assert_snapshot!(error("http: {bind: here}"), @"job.yaml:3:14: http.bind: is not an IP address; write it as 0.0.0.0");
     insta::assert_snapshot!(error("env: {1A: x}"), @"job.yaml:3:7: env.1A: is no name of an environment variable: letters, digits and _, no digit first");
-    insta::assert_snapshot!(error("files: [a/x, b/x]"), @"job.yaml:3:14: files[1]: `b/x` and `a/x` have the same name; add #other-name to one");
+    insta::assert_snapshot!(error("files: [a/x, b/x]"), @"job.yaml:3:14: files[1]: `b/x` and `a/x` have the same name; rename one");
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn secrets_are_kept_out_of_messages() {
     insta::assert_snapshot!(error("executors: {instances: '${env:PW}'}"), @r#"job.yaml:3:24: executors.instances: "***", expected a whole number from 0"#);
     insta::assert_snapshot!(error("console: '${env:PW}'"), @"job.yaml:3:10: console: `***` is not one of spark, table, json, none");
     insta::assert_snapshot!(error("executors: '${env:PW}'"), @"job.yaml:3:1: executors: the substituted value does not fit here");
-    insta::assert_snapshot!(error("files: ['${env:PW}', '${env:PW}']"), @"job.yaml:3:22: files[1]: `***` and `***` have the same name; add #other-name to one");
+    insta::assert_snapshot!(error("files: ['${env:PW}', '${env:PW}']"), @"job.yaml:3:22: files[1]: `***` and `***` have the same name; rename one");
 }
 
 #[test]

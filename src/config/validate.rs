@@ -82,7 +82,7 @@ impl Job {
                 return Err(Problem::value(at.index(nth), format!("`{file}` names no file")));
             }
             if let Some(twin) = self.files[..nth].iter().find(|other| base(other) == base(file)) {
-                let message = format!("`{file}` and `{twin}` have the same name; add #other-name to one");
+                let message = format!("`{file}` and `{twin}` have the same name; rename one");
                 return Err(Problem::value(at.index(nth), message));
             }
         }
