@@ -34,7 +34,7 @@ pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Resul
     let rm = super::app::resource_manager()?;
     let secret = Secret::generate()?;
     let user = prepare::user(&planned);
-    let Gathered { files, fetched } = files::gather(&planned)?;
+    let Gathered { files, fetched, cache } = files::gather(&planned)?;
     if planned.replace
         && let Some(at) = prepare::checkpoint(&planned, &user)
     {
@@ -49,7 +49,7 @@ pub(super) fn run(planned: Submission, deploy_mode: DeployMode) -> anyhow::Resul
         JavaError::Refused(why) => anyhow::Error::new(Usage(why)),
         error => error.into(),
     })?;
-    drop((submission, fetched));
+    drop((submission, fetched, cache));
     let took_ms = millis(clock);
     // Schedulers look for this very line.
     super::out::tell(&format!("Submitted application {}", submitted.app));

@@ -15,25 +15,32 @@ use crate::yarn::{self, Files, Given};
 /// Permission bits of a file of the job: it may hold a password.
 const PRIVATE: u32 = 0o600;
 
-/// What is to be put in place, and the folder with what was fetched for it, which goes when this is dropped.
+/// What is to be put in place. What was fetched for it alone goes when the rest is dropped.
 pub(super) struct Gathered {
     pub files: Files,
     pub fetched: Option<TempDir>,
+    pub cache: Option<Cache>,
 }
 
 /// Finds and fetches everything that `planned` names.
 pub(super) fn gather(planned: &Submission) -> anyhow::Result<Gathered> {
     // What is missing here is said before anything is fetched.
     let jar = given(&yarn::find_jar().map_err(|error| Usage(error.to_string()))?)?;
-    let binary = program(planned)?;
-    let (files, fetched) = fetched(&planned.job.files, &planned.oss)?;
-    Ok(Gathered { files: Files { binary, jar, files }, fetched })
+    let cache = match planned.job.files.iter().chain(&planned.binary).any(|file| is_oss(file)) {
+        true => Some(Cache::of_user().context("find a place for files from OSS")?),
+        false => None,
+    };
+    let binary = program(planned, cache.as_ref())?;
+    let (files, fetched) = fetched(&planned.job.files, &planned.oss, cache.as_ref())?;
+    Ok(Gathered { files: Files { binary, jar, files }, fetched, cache })
 }
 
-fn program(planned: &Submission) -> anyhow::Result<Given> {
+fn program(planned: &Submission, cache: Option<&Cache>) -> anyhow::Result<Given> {
     let flag = planned.sha256.as_ref();
+    if let (Some(url), Some(cache)) = (planned.binary.as_ref().filter(|url| is_oss(url)), cache) {
+        return from_oss(url, planned, cache);
+    }
     let given = match &planned.binary {
-        Some(url) if is_oss(url) => return from_oss(url, planned),
         // The JVM reads it there, and compares.
         Some(url) if url.contains("://") => {
             return Ok(Given { path: url.clone(), sha256: flag.map(ToString::to_string) });
@@ -49,9 +56,8 @@ fn program(planned: &Submission) -> anyhow::Result<Given> {
     }
 }
 
-fn from_oss(url: &str, planned: &Submission) -> anyhow::Result<Given> {
+fn from_oss(url: &str, planned: &Submission, cache: &Cache) -> anyhow::Result<Given> {
     let object = planned.oss.object("--binary", url)?;
-    let cache = open_cache()?;
     let fetched = crate::cli::block_on(async {
         let wanted = wanted(&object, planned.sha256.as_ref()).await?;
         if wanted.is_none() {
@@ -69,16 +75,15 @@ fn from_oss(url: &str, planned: &Submission) -> anyhow::Result<Given> {
     Ok(Given { path: absolute(&fetched.path)?, sha256: Some(sha256.to_owned()) })
 }
 
-fn open_cache() -> anyhow::Result<Cache> {
-    Cache::of_user().context("find a place for files from OSS")
-}
-
 /// Files in OSS, by where they are now; the others as they are.
-fn fetched(files: &[String], oss: &OssArgs) -> anyhow::Result<(Vec<String>, Option<TempDir>)> {
-    if !files.iter().any(|file| is_oss(file)) {
+fn fetched(
+    files: &[String],
+    oss: &OssArgs,
+    cache: Option<&Cache>,
+) -> anyhow::Result<(Vec<String>, Option<TempDir>)> {
+    let Some(cache) = cache.filter(|_| files.iter().any(|file| is_oss(file))) else {
         return Ok((files.to_vec(), None));
-    }
-    let cache = open_cache()?;
+    };
     let folder = tempfile::Builder::new().prefix(".files-").tempdir_in(cache.folder());
     let folder = folder.with_context(|| format!("make a folder in {}", cache.folder().display()))?;
     let mut paths = Vec::new();

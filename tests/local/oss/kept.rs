@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use spindle::clock::Clock;
 
 use super::submit::Gateway;
-use super::{Person, content};
+use super::{Person, content, sha256};
 use crate::oss_server::{Fault, KEYS, Oss};
 use crate::process::until;
 
@@ -43,6 +43,28 @@ fn files_that_a_killed_submit_left_go_with_the_next_one() {
     gateway.submit(&[]).unwrap();
     let left: Vec<_> = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, [".files-new"], "that one may be at work");
+}
+
+#[test]
+fn a_folder_that_others_can_use_is_not_used_and_nothing_is_kept() {
+    let oss = with_a_file();
+    oss.put("bin/spindle", "program");
+    let gateway = Gateway::new(&oss);
+    let cache = gateway.dir().join(".cache/spindle");
+    fs::create_dir_all(&cache).unwrap();
+    fs::set_permissions(&cache, Permissions::from_mode(0o755)).unwrap();
+    let temporary = gateway.dir().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let gateway = gateway.set("TMPDIR", temporary.to_str().unwrap());
+    let (told, log) = gateway.submit_and_log(&["--binary", "oss://jars/bin/spindle"]);
+    let told = told.unwrap();
+    let path = Path::new(told["binary"]["path"].as_str().unwrap());
+    assert!(path.starts_with(&temporary) && told["binary"]["sha256"] == sha256(b"program"), "{told}");
+    assert_eq!((gateway.read("program").as_str(), gateway.read("file").as_str()), ("program", "file"));
+    assert_eq!(gateway.read("mode"), "700\n");
+    assert!(log.contains("is not a folder that only you can use") && log.contains("not kept"), "{log}");
+    let empty = |folder: &Path| fs::read_dir(folder).unwrap().next().is_none();
+    assert!(empty(&temporary) && empty(&cache));
 }
 
 #[test]
