@@ -69,7 +69,7 @@ impl Person {
     fn run(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.dir()).current_dir(self.dir());
-        command.env("SPINDLE_LOG", "trace").envs(self.env.iter().cloned());
+        command.envs(self.env.iter().cloned());
         let output = command.args(args).output().unwrap();
         for bytes in [&output.stdout, &output.stderr] {
             let text = String::from_utf8_lossy(bytes);

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::{Person, sha256, told};
 use crate::oss_server::{KEYS, Oss};
 
-const JOB: &str =
-    "name: T\nsource: {brokers: [b], topics: [t], group: g}\nfiles: ['oss://jars/conf/a.txt', here.txt]\n";
+const JOB: &str = "name: T\nsource: {brokers: [b], topics: [t], group: g}\nfiles: ['oss://jars/conf/a.txt', here.txt]\n\
+     log: {level: trace}\n";
 /// Writes down what it is told, and what it finds where that is.
 const JAVA: &str = r#"#!/bin/sh
 cat > told.json
