@@ -12,7 +12,7 @@ final class Arguments {
     static final String USAGE = "Usage: yarn jar spindle-yarn.jar"
             + " [-D KEY=VALUE]... [--binary PROGRAM] [--sha256 HEX] [FLAGS] JOB.yaml\n\n"
             + "Submits a job to YARN, as spindle-submit does, for schedulers that know only `yarn jar`.\n\n"
-            + "  -D KEY=VALUE      a setting of Hadoop for fetching PROGRAM; comes before all other flags\n"
+            + "  -D KEY=VALUE      a setting of Hadoop for fetching PROGRAM; comes before all other flags; no secrets\n"
             + "  --binary PROGRAM  a file, or hdfs://, oss://, ossref:// or whatever this cluster's Hadoop reads;\n"
             + "                    without it: $SPINDLE_BIN, else beside this jar\n"
             + "  --sha256 HEX      what PROGRAM must hash to; without it: PROGRAM.sha256 beside it, if there is one\n"
@@ -59,7 +59,11 @@ final class Arguments {
             int equals = setting.indexOf('=');
             // The value is not shown: it may be a key.
             refuseIf(equals < 1, "-D: write -D KEY=VALUE, as in -D fs.oss.endpoint=oss-cn-beijing-internal.aliyuncs.com");
-            settings.put(setting.substring(0, equals), setting.substring(equals + 1));
+            String name = setting.substring(0, equals);
+            refuseIf(Secrets.inSetting(name), "-D " + name + ": its value could be a secret, which everyone on this"
+                    + " machine can see; put it into Hadoop's configuration (core-site.xml), or into a credential"
+                    + " provider (-D hadoop.security.credential.provider.path=...)");
+            settings.put(name, setting.substring(equals + 1));
             at++;
         }
         return at;
@@ -105,9 +109,8 @@ final class Arguments {
                 break;
             default:
                 refuseIf(value.isEmpty(), "--binary names nothing: write where the program is");
-                // Arguments are open to everyone on this machine; and the URL gets into messages.
-                refuseIf(value.matches("[^/]+://[^/]*:[^/]*@.*"), "--binary: the URL holds a password, which everyone"
-                        + " on this machine can see; put it into Hadoop's configuration (core-site.xml)");
+                refuseIf(Secrets.inUrl(value), "--binary: the URL holds a password, which everyone on this machine can"
+                        + " see; put it into Hadoop's configuration (core-site.xml)");
                 // EMR's way to write oss:// where its agent shall fetch a file.
                 binary = value.replaceFirst("^ossref://", "oss://");
         }

@@ -60,6 +60,10 @@ final class Program {
             return new Program(arguments.binary, arguments.sha256).mustBeThere("--binary " + arguments.binary);
         }
         if (named != null && !named.isEmpty()) {
+            if (Secrets.inUrl(named)) {
+                throw new Refused(true, "SPINDLE_BIN: the URL holds a password, which would get into messages; put it"
+                        + " into Hadoop's configuration (core-site.xml)");
+            }
             return new Program(named, arguments.sha256).mustBeThere("SPINDLE_BIN is " + named);
         }
         StringBuilder looked = new StringBuilder();

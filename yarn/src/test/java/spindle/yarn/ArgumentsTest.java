@@ -61,8 +61,12 @@ class ArgumentsTest {
         assertTrue(refusal("--sha256", "0123").contains("64 hexadecimal digits"));
         assertTrue(refusal("-D").contains("-D KEY=VALUE"));
         assertFalse(refusal("-Dmy-secret").contains("my-secret"));
-        String password = refusal("--binary", "oss://id:my-secret@bucket/key");
-        assertTrue(password.contains("core-site.xml") && !password.contains("my-secret"), password);
+        for (String url : Arrays.asList("oss://id:my-secret@bucket/key", "oss://id:my-secret/x@jars/a",
+                "ossref://id:1/my-secret@jars/a", "oss://my-secret@jars/a", "s3a://id:my-secret/x@jars/a",
+                "s3a://id:my-secret@jars/a", "oss://id:my-secret@jars\n/a")) {
+            String password = refusal("--binary", url);
+            assertTrue(password.contains("core-site.xml") && !password.contains("my-secret"), password);
+        }
         assertTrue(refusal("job-\ufffd.yaml").contains("LC_ALL=C.UTF-8"));
     }
 
@@ -70,6 +74,23 @@ class ArgumentsTest {
     void a_user_or_port_in_a_url_is_no_password() throws Refused {
         for (String url : Arrays.asList("hdfs://nn:8020/a@b:c", "abfs://container@account/key", "hdfs://u@nn/x:y@z")) {
             assertEquals(url, Arguments.parse("--binary", url).binary);
+        }
+        String endpoint = "oss://jars.127.0.0.1:90/a@b";
+        assertEquals(endpoint, Arguments.parse("--binary", endpoint).binary);
+    }
+
+    @Test
+    void a_setting_that_could_be_a_secret_is_refused_without_its_value() throws Refused {
+        for (String name : Arrays.asList("fs.oss.accessKeySecret", "fs.oss.securityToken", "ssl.PASSWORD", "fs.jaas.x",
+                "fs.azure.account.key.me.net")) {
+            String told = refusal("-D", name + "=hidden");
+            assertTrue(told.contains(name) && told.contains("core-site.xml") && told.contains("credential.provider.path")
+                    && !told.contains("hidden"), told);
+            assertFalse(refusal("-D" + name + "=hidden").contains("hidden"));
+        }
+        for (String name : Arrays.asList("fs.oss.endpoint", "hadoop.security.credential.provider.path",
+                "hadoop.security.key.provider.path", "x.password-file")) {
+            assertEquals("v", Arguments.parse("-D", name + "=v").settings.get(name));
         }
     }
 
