@@ -33,7 +33,7 @@ final class Program {
 
     /** A folder of one's own, made when it is asked for. */
     interface Folder {
-        Path make() throws IOException;
+        Path make() throws IOException, Refused;
     }
 
     static final Source LOCAL = path -> {
