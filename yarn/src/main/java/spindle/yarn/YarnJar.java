@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.net.JarURLConnection;
 import java.net.URL;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
@@ -47,6 +48,9 @@ public final class YarnJar {
             say(e.getMessage());
             return e.usage ? USAGE : FAILED;
         } catch (IOException | InterruptedException e) {
+        } catch (InvalidPathException e) {
+            say("the path " + e.getInput() + " has characters that this locale does not know: set LC_ALL=C.UTF-8");
+            return USAGE;
             say(Log.cause(e));
             return FAILED;
         }
