@@ -4,10 +4,12 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use rustix::process::geteuid;
 use serde::Deserialize;
 
 use super::submission::Submission;
@@ -42,9 +44,20 @@ pub enum JavaError {
     /// `SPINDLE_JAR` is wrong.
     #[error("SPINDLE_JAR is {}, which is no file: correct it, or unset it", .0.display())]
     Named(PathBuf),
+    /// A jar that somebody else could have put there.
+    #[error(
+        "{} belongs to user {owner}, who is neither you nor root nor the owner of this program: remove it, or name the \
+         jar by SPINDLE_JAR", .jar.display()
+    )]
+    Strangers {
+        /// The jar.
+        jar: PathBuf,
+        /// Its owner's numeric id.
+        owner: u32,
+    },
     /// The jar is at none of these places.
     #[error(
-        "no {JAR}: SPINDLE_JAR is not set, and there is none at {0}; build it (mvn -f yarn package), or set SPINDLE_JAR"
+        "no {JAR}: SPINDLE_JAR is not set, and there is none at any place that this program knows ({0}); build it (mvn -f yarn package), or set SPINDLE_JAR"
     )]
     NoJar(String),
     /// A program could not be run.
@@ -200,21 +213,37 @@ fn on_path(program: &str) -> Option<PathBuf> {
 /// The jar: `SPINDLE_JAR`, else beside this program, in its package, or in the checkout that has built it.
 ///
 /// # Errors
-/// There is none at any of these places, or `SPINDLE_JAR` names no file.
+/// There is none at any of these places, `SPINDLE_JAR` names no file, or the jar belongs to a stranger.
 pub fn find_jar() -> Result<PathBuf, JavaError> {
     let named = env::var_os("SPINDLE_JAR").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let program = env::current_exe().and_then(fs::canonicalize).unwrap_or_default();
-    jar_at(named, &program)
+    let program = env::current_exe().and_then(fs::canonicalize).ok();
+    jar_at(named, program.as_deref(), geteuid().as_raw())
 }
 
-fn jar_at(named: Option<PathBuf>, program: &Path) -> Result<PathBuf, JavaError> {
+/// `me` is the id of the user who will run it.
+fn jar_at(named: Option<PathBuf>, program: Option<&Path>, me: u32) -> Result<PathBuf, JavaError> {
     if let Some(named) = named {
         return if named.is_file() { Ok(named) } else { Err(JavaError::Named(named)) };
     }
-    let above = |up: usize| program.ancestors().nth(up).unwrap_or(Path::new(""));
-    let places = [above(1).join(JAR), above(2).join("lib").join(JAR), above(3).join("yarn/target").join(JAR)];
-    let found = places.iter().find(|place| place.is_file()).cloned();
-    found.ok_or_else(|| JavaError::NoJar(places.map(|place| place.display().to_string()).join(", ")))
+    let places = program.map(places).unwrap_or_default();
+    let Some(jar) = places.iter().find(|place| place.is_file()) else {
+        let shown: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+        return Err(JavaError::NoJar(shown.join(", ")));
+    };
+    let found_from = program.and_then(|program| fs::metadata(program).ok()).map(|file| file.uid());
+    // Of a link both the link, which says what runs, and the file.
+    for owner in [fs::symlink_metadata(jar), fs::metadata(jar)].into_iter().flatten().map(|file| file.uid()) {
+        if owner != 0 && owner != me && Some(owner) != found_from {
+            return Err(JavaError::Strangers { jar: jar.clone(), owner });
+        }
+    }
+    Ok(jar.clone())
+}
+
+/// Where the jar may be, seen from the program: all absolute, as the program's path is.
+fn places(program: &Path) -> Vec<PathBuf> {
+    let above = |up: usize, way: &str| Some(program.ancestors().nth(up)?.join(way).join(JAR));
+    [above(1, ""), above(2, "lib"), above(3, "yarn/target")].into_iter().flatten().collect()
 }
 
 /// The end of a stream.
@@ -240,11 +269,50 @@ mod tests {
             let root = tempfile::tempdir().unwrap();
             let jar = root.path().join(place);
             let program = root.path().join("a b/bin/spindle");
-            let none = jar_at(None, &program).unwrap_err().to_string();
+            let none = jar_at(None, Some(&program), geteuid().as_raw()).unwrap_err().to_string();
             assert!(none.contains(jar.to_str().unwrap()), "{none}");
             fs::create_dir_all(jar.parent().unwrap()).unwrap();
             fs::write(&jar, "").unwrap();
-            assert_eq!(jar_at(None, &program).unwrap(), jar);
+            assert_eq!(jar_at(None, Some(&program), geteuid().as_raw()).unwrap(), jar);
+        }
+    }
+
+    #[test]
+    fn a_place_is_absolute_or_none() {
+        let places =
+            |program| places(Path::new(program)).into_iter().map(|place| place.display().to_string());
+        assert!(places("/opt/spindle").eq(["/opt/spindle-yarn.jar", "/lib/spindle-yarn.jar"]));
+        assert!(places("/spindle").eq(["/spindle-yarn.jar"]));
+        assert!(jar_at(None, None, 0).unwrap_err().to_string().contains("SPINDLE_JAR is not set"));
+    }
+
+    #[test]
+    fn a_strangers_jar_is_not_run() {
+        let root = tempfile::tempdir().unwrap();
+        let (jar, program) = (root.path().join(JAR), root.path().join("spindle"));
+        std::os::unix::fs::symlink("/proc/self/exe", &program).unwrap();
+        fs::write(&jar, "").unwrap();
+        // Only root can give a file away; for others the reader is the stranger.
+        let me = geteuid().as_raw();
+        if me == 0 {
+            std::os::unix::fs::chown(&jar, Some(12345), None).unwrap();
+        }
+        let owner = fs::metadata(&jar).unwrap().uid();
+        let found = |me, program: &str| jar_at(None, Some(&root.path().join(program)), me);
+        assert_eq!(found(owner, "gone").unwrap(), jar);
+        let told = found(owner + 1, "gone").unwrap_err().to_string();
+        assert!(told.contains(&format!("{} belongs to user {owner}", jar.display())), "{told}");
+        // Whoever owns the program runs already.
+        if me == 0 {
+            assert!(found(me, "spindle").is_err());
+            fs::remove_file(&program).unwrap();
+            fs::write(&program, "").unwrap();
+            std::os::unix::fs::chown(&program, Some(owner), None).unwrap();
+            assert_eq!(found(me, "spindle").unwrap(), jar);
+            fs::remove_file(&jar).unwrap();
+            std::os::unix::fs::symlink("/proc/self/exe", &jar).unwrap();
+            std::os::unix::fs::lchown(&jar, Some(owner + 1), None).unwrap();
+            assert!(found(me, "spindle").is_err(), "a stranger's link");
         }
     }
 
@@ -253,7 +321,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join(JAR), "").unwrap();
         let named = root.path().join("gone.jar");
-        let told = jar_at(Some(named.clone()), &root.path().join("spindle")).unwrap_err().to_string();
+        let told = jar_at(Some(named.clone()), Some(&root.path().join("spindle")), geteuid().as_raw())
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             told,
             format!("SPINDLE_JAR is {}, which is no file: correct it, or unset it", named.display())

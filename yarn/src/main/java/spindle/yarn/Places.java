@@ -1,6 +1,10 @@
 package spindle.yarn;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -8,6 +12,9 @@ import java.util.Set;
 
 /** Where the program may be, seen from the jar. */
 final class Places {
+    static final String UID = "unix:uid";
+    private static final Object ROOT = 0;
+
     private Places() {}
 
     /**
@@ -18,8 +25,39 @@ final class Places {
         Set<Path> places = new LinkedHashSet<>();
         places.add(jar.resolveSibling("spindle"));
         places.add(real.resolveSibling("spindle"));
-        places.add(real.resolveSibling("../bin/spindle").normalize()); // a package: lib/ and bin/
-        places.add(real.resolveSibling("../../target/release/spindle").normalize()); // a checkout: yarn/target/
+        add(places, above(real, 2), "bin/spindle"); // a package: lib/ and bin/
+        add(places, above(real, 3), "target/release/spindle"); // a checkout: yarn/target/
         return new ArrayList<>(places);
+    }
+
+    private static void add(Set<Path> places, Path folder, String file) {
+        if (folder != null) {
+            places.add(folder.resolve(file));
+        }
+    }
+
+    private static Path above(Path path, int up) {
+        Path at = path;
+        for (int i = 0; i < up && at != null; i++) {
+            at = at.getParent();
+        }
+        return at;
+    }
+
+    /** What is found beside a jar must be its owner's, root's or of user {@code me}: others could have planted it. */
+    static void check(Path found, Path jar, Object me) throws IOException, Refused {
+        for (LinkOption[] links : new LinkOption[][] {{LinkOption.NOFOLLOW_LINKS}, {}}) {
+            Object owner = Files.getAttribute(found, UID, links);
+            if (!owner.equals(ROOT) && !owner.equals(me) && !owner.equals(Files.getAttribute(jar, UID))) {
+                throw new Refused(true, found + " belongs to user " + Files.getOwner(found, links).getName()
+                        + ", who is neither you nor root nor the owner of this jar: remove it, or say where the program"
+                        + " is: --binary FILE");
+            }
+        }
+    }
+
+    /** This user's numeric id. */
+    static Object me() throws IOException {
+        return Files.getAttribute(Paths.get("/proc/self"), UID);
     }
 }

@@ -55,7 +55,7 @@ final class Program {
     }
 
     /** {@code --binary}, else {@code named} (the variable SPINDLE_BIN), else the first of the places that has one. */
-    static Program find(Arguments arguments, String named, List<Path> places) throws Refused {
+    static Program find(Arguments arguments, String named, List<Path> places, Path jar) throws IOException, Refused {
         if (arguments.binary != null) {
             return new Program(arguments.binary, arguments.sha256).mustBeThere("--binary " + arguments.binary);
         }
@@ -69,6 +69,7 @@ final class Program {
         StringBuilder looked = new StringBuilder();
         for (Path place : places) {
             if (Files.isRegularFile(place)) {
+                Places.check(place, jar, Places.me());
                 return new Program(place.toString(), arguments.sha256);
             }
             looked.append(looked.length() == 0 ? "" : ", ").append(place);

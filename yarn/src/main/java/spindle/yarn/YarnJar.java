@@ -41,16 +41,17 @@ public final class YarnJar {
             }
             child.followSignals();
             Path jar = jar();
-            Program program = Program.find(arguments, System.getenv("SPINDLE_BIN"), Places.beside(jar, jar.toRealPath()));
+            List<Path> places = Places.beside(jar, jar.toRealPath());
+            Program program = Program.find(arguments, System.getenv("SPINDLE_BIN"), places, jar.toRealPath());
             Path file = program.ready(source(program, arguments), Scratch::folder);
             return child.run(command(file, arguments), environment(jar));
         } catch (Refused e) {
             say(e.getMessage());
             return e.usage ? USAGE : FAILED;
-        } catch (IOException | InterruptedException e) {
         } catch (InvalidPathException e) {
             say("the path " + e.getInput() + " has characters that this locale does not know: set LC_ALL=C.UTF-8");
             return USAGE;
+        } catch (IOException | InterruptedException e) {
             say(Log.cause(e));
             return FAILED;
         }

@@ -46,8 +46,45 @@ class ProgramTest {
     void places_are_those_of_a_folder_a_package_and_a_checkout() {
         assertEquals(paths("/p/lib/spindle", "/p/bin/spindle", "/target/release/spindle"),
                 Places.beside(Paths.get("/p/lib/x.jar"), Paths.get("/p/lib/x.jar")));
+        assertEquals(paths("/opt/spindle", "/bin/spindle"), beside("/opt/x.jar"));
+        assertEquals(paths("/spindle"), beside("/x.jar"));
         assertEquals(paths("/c/spindle", "/w/yarn/target/spindle", "/w/yarn/bin/spindle", "/w/target/release/spindle"),
                 Places.beside(Paths.get("/c/x.jar"), Paths.get("/w/yarn/target/x.jar")));
+    }
+
+    private static List<Path> beside(String jar) {
+        return Places.beside(Paths.get(jar), Paths.get(jar));
+    }
+
+    @Test
+    void what_a_stranger_put_beside_the_jar_is_refused() throws Exception {
+        Path planted = script("spindle");
+        Path ours = Paths.get("/bin/sh").toRealPath();
+        Object owner = Files.getAttribute(planted, "unix:uid");
+        if (owner.equals(0)) {
+            owner = 12345; // only root can give a file away
+            Files.setAttribute(planted, "unix:uid", owner);
+        }
+        Object stranger = 54321;
+        String told = refusal(true, () -> Places.check(planted, ours, stranger));
+        assertTrue(told.contains(planted + " belongs to user " + Files.getOwner(planted).getName()), told);
+        Places.check(planted, ours, owner);
+        Places.check(planted, planted, stranger);
+        Places.check(ours, planted, stranger);
+        Path link = Files.createSymbolicLink(dir.resolve("link"), planted);
+        refusal(true, () -> Places.check(link, ours, stranger));
+        if (Places.me().equals(0)) {
+            assertTrue(refusal(true, () -> find("job.yaml", null, planted)).contains(planted.toString()));
+            Path planted_link = Files.createSymbolicLink(dir.resolve("planted"), ours);
+            Files.setAttribute(planted_link, "unix:uid", owner, java.nio.file.LinkOption.NOFOLLOW_LINKS);
+            refusal(true, () -> Places.check(planted_link, ours, stranger));
+        }
+    }
+
+    @Test
+    void a_variable_with_a_password_is_not_repeated() {
+        String told = refusal(true, () -> find("job.yaml", "oss://id:my-secret@jars/a"));
+        assertTrue(told.contains("SPINDLE_BIN") && !told.contains("my-secret"), told);
     }
 
     @Test
@@ -146,8 +183,8 @@ class ProgramTest {
         assertFalse(Executable.fault(Arrays.copyOf(java, 10), here).isEmpty(), "cut off");
     }
 
-    private Program find(String args, String named, Path... places) throws Refused {
-        return Program.find(Arguments.parse(args.split(" ")), named, Arrays.asList(places));
+    private Program find(String args, String named, Path... places) throws IOException, Refused {
+        return Program.find(Arguments.parse(args.split(" ")), named, Arrays.asList(places), Paths.get("/bin/sh"));
     }
 
     private Path ready(String from, String sha256) throws Refused {
