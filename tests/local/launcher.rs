@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -25,7 +25,7 @@ fn launcher(launcher: &Path, dir: &Path) -> Command {
     let tools = dir.join("tools");
     if !tools.exists() {
         fs::create_dir(&tools).unwrap();
-        for tool in ["bash", "dirname", "readlink"] {
+        for tool in ["bash", "dirname", "readlink", "stat"] {
             let mut places = env::split_paths(&env::var_os("PATH").unwrap())
                 .map(|folder| folder.join(tool))
                 .collect::<Vec<_>>();
@@ -68,6 +68,48 @@ fn a_package_is_called_by_a_relative_link_from_a_folder_with_blanks() {
     fs::copy(script(), package.join("bin/spindle-submit")).unwrap();
     let beside = launcher(&package.join("bin/spindle-submit"), dir.path()).output().unwrap();
     assert_eq!(seen(&beside).0, Some(4));
+}
+
+#[test]
+fn a_checkout_with_its_target_folder_elsewhere_tells_where_its_jar_is() {
+    let dir = TempDir::new().unwrap();
+    let (copy, target) = (dir.path().join("checkout/scripts/spindle-submit"), dir.path().join("target"));
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    fs::copy(script(), &copy).unwrap();
+    program(&target.join("release/spindle"));
+    fs::write(target.join("release/spindle"), "#!/bin/bash\necho \"${SPINDLE_JAR:-none}\"\n").unwrap();
+    let call = |named: &str| {
+        let mut command = launcher(&copy, dir.path());
+        command.env("CARGO_TARGET_DIR", &target).env("SPINDLE_JAR", named);
+        seen(&command.output().unwrap())
+    };
+    assert_eq!(call("").1, "none\n");
+    let jar = dir.path().join("checkout/yarn/target/spindle-yarn.jar");
+    program(&jar);
+    assert_eq!(call("").1, format!("{}\n", jar.display()));
+    assert_eq!(call("mine.jar").1, "mine.jar\n");
+    // One with a program of its own is a package.
+    program(&dir.path().join("checkout/bin/spindle"));
+    assert_eq!(call("").1, "<submit>");
+}
+
+#[test]
+fn a_strangers_program_is_not_run() {
+    if !rustix::process::geteuid().is_root() {
+        return; // only root can give files away
+    }
+    let dir = TempDir::new().unwrap();
+    let (copy, planted) = (dir.path().join("x/spindle-submit"), dir.path().join("bin/spindle"));
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    fs::copy(script(), &copy).unwrap();
+    program(&planted);
+    chown(&planted, Some(12345), None).unwrap();
+    let call = || seen(&launcher(&copy, dir.path()).output().unwrap());
+    let (code, _, told) = call();
+    let expected = format!("{} belongs to user 12345", fs::canonicalize(&planted).unwrap().display());
+    assert!(code == Some(2) && told.contains(&expected), "{told}");
+    chown(&copy, Some(12345), None).unwrap();
+    assert_eq!(call().0, Some(4), "who installed the launcher runs already");
 }
 
 #[test]
