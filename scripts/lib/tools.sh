@@ -49,6 +49,13 @@ tool_c() {
   return "$all"
 }
 
+# tool_target DIRECTORY: where it is compiled has a name that librdkafka's configure can take.
+tool_target() {
+  [[ "$1" != *[[:space:]]* ]] ||
+    missing "a folder to compile in without blanks in its name, which librdkafka's build cannot take: $1" \
+      "set CARGO_TARGET_DIR to another one"
+}
+
 # OpenSSL 3 of the system, or what compiles one: more of Perl than its base package has. Sets OPENSSL_NO_VENDOR (see
 # .cargo/config.toml).
 tool_openssl() {
