@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The portable program: compiled by zig's clang against glibc 2.17, the one of CentOS 7, and checked by its symbols.
-# Reads CHECKOUT, PARTS, TOOLS, COMMIT, SOURCE_DATE_EPOCH.
+# Reads CHECKOUT, PARTS, TOOLS, COMMIT.
 
 RUST_TARGET=x86_64-unknown-linux-gnu
 GLIBC_MAX=2.17
@@ -23,6 +23,8 @@ program_build() {
     # LLD refuses a version script that names what is not there (librdkafka issue 4593).
     LDFLAGS="-Wl,--undefined-version"
     OPENSSL_NO_VENDOR=0 OPENSSL_SRC_PERL="$CHECKOUT/scripts/build.d/perl-for-openssl"
+    # A date that OpenSSL keeps; that of the commit would have all C compiled again for each commit.
+    SOURCE_DATE_EPOCH=0
     CARGO_INCREMENTAL=0 CARGO_ENCODED_RUSTFLAGS="$flags-Cstrip=symbols" SPINDLE_COMMIT="$COMMIT"
   )
   (cd "$CHECKOUT" && env "${settings[@]}" cargo zigbuild --release --locked --bin spindle \
