@@ -11,6 +11,9 @@ use crate::clock::Clock;
 
 /// Signals of one kind so close together are one: `timeout` and job schedulers signal a process and then its group.
 const SAME: Duration = Duration::from_millis(250);
+/// The same for SIGTERM below `yarn jar`: who signals the whole group also has the JVM pass its own on, as SIGTERM, and
+/// the JVM may be paused meanwhile.
+const SAME_BELOW_JVM: Duration = Duration::from_secs(3);
 
 /// The two signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +48,8 @@ impl Signals {
     pub(super) fn listen(clock: Clock) -> anyhow::Result<Self> {
         let interrupts = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
         let terminates = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-        Ok(Self { interrupts, terminates, clock, heard: Heard::default() })
+        let heard = Heard { below_jvm: super::parent::is_named(), ..Heard::default() };
+        Ok(Self { interrupts, terminates, clock, heard })
     }
 
     /// The next one; `None` when there can be no more.
@@ -62,6 +66,8 @@ impl Signals {
 /// When each kind came first.
 #[derive(Debug, Default)]
 struct Heard {
+    /// Whether a JVM passes signals on to this process.
+    below_jvm: bool,
     interrupt: Option<Duration>,
     terminate: Option<Duration>,
 }
@@ -74,8 +80,9 @@ impl Heard {
             Kind::Interrupt => (&mut self.interrupt, self.terminate),
             Kind::Terminate => (&mut self.terminate, self.interrupt),
         };
+        let alike = if self.below_jvm && kind == Kind::Terminate { SAME_BELOW_JVM } else { SAME };
         match *same {
-            Some(first) if now > first + SAME => Meaning::Again,
+            Some(first) if now > first + alike => Meaning::Again,
             Some(_) => Meaning::Echo,
             None => {
                 *same = Some(now);
@@ -92,7 +99,10 @@ mod tests {
     use super::*;
 
     fn meanings(signals: &[(Kind, u64)]) -> Vec<Meaning> {
-        let mut heard = Heard::default();
+        meanings_to(Heard::default(), signals)
+    }
+
+    fn meanings_to(mut heard: Heard, signals: &[(Kind, u64)]) -> Vec<Meaning> {
         signals.iter().map(|&(kind, at_ms)| heard.hear(kind, Duration::from_millis(at_ms))).collect()
     }
 
@@ -107,5 +117,14 @@ mod tests {
     fn ctrl_c_that_a_jvm_passes_on_is_one_wish_each_time() {
         let twice = [(Interrupt, 0), (Terminate, 900), (Interrupt, 2_000), (Terminate, 2_001)];
         assert_eq!(meanings(&twice), [First, Echo, Again, Again]);
+    }
+
+    /// `systemctl stop` and `timeout` signal the JVM and its child.
+    #[test]
+    fn a_jvm_may_be_paused_before_it_passes_sigterm_on() {
+        let below_jvm = |signals| meanings_to(Heard { below_jvm: true, ..Heard::default() }, signals);
+        let signals = [(Terminate, 1_000), (Terminate, 4_000), (Terminate, 4_001)];
+        assert_eq!(below_jvm(&signals), [First, Echo, Again]);
+        assert_eq!(below_jvm(&[(Interrupt, 0), (Interrupt, 2_000)]), [First, Again]);
     }
 }
