@@ -11,14 +11,19 @@ use super::Usage;
 /// The process id of the one that started this client.
 const VARIABLE: &str = "SPINDLE_PARENT";
 
+/// Whether something started this client by `yarn jar`.
+pub(super) fn is_named() -> bool {
+    env::var_os(VARIABLE).is_some()
+}
+
 /// Has the kernel send this process `signal` when its parent ends, if the parent has asked for that. Must be called on
 /// the main thread. The kernel may send it several times at once: with each thread of a dying JVM the next one becomes
-/// the parent. `signals` takes these for one.
+/// the parent. `signals` takes these for one. Returns a warning if the one who has asked is not the parent.
 ///
 /// # Errors
 /// The variable is no process id, or that process has ended.
-pub(super) fn follow(signal: Signal) -> anyhow::Result<()> {
-    let Some(text) = env::var_os(VARIABLE) else { return Ok(()) };
+pub(super) fn follow(signal: Signal) -> anyhow::Result<Option<String>> {
+    let Some(text) = env::var_os(VARIABLE) else { return Ok(None) };
     let named = text.to_str().and_then(|text| Pid::from_raw(text.parse().ok()?));
     let named = named.ok_or_else(|| {
         Usage(format!("{VARIABLE} is {text:?}, which is no process id: it is for `yarn jar`; unset it"))
@@ -28,9 +33,9 @@ pub(super) fn follow(signal: Signal) -> anyhow::Result<()> {
     };
     tell(Some(signal))?;
     if getppid() == Some(named) {
-        return Ok(());
+        return Ok(None);
     }
-    // Either it has ended before that, or this process only inherited the variable and has a parent of its own.
+    // Either it has ended before that, or something between has passed the variable on.
     tell(None)?;
     let lives = test_kill_process(named).is_ok();
     anyhow::ensure!(
@@ -38,5 +43,9 @@ pub(super) fn follow(signal: Signal) -> anyhow::Result<()> {
         "process {named}, which started this client, has ended",
         named = named.as_raw_nonzero()
     );
-    Ok(())
+    Ok(Some(format!(
+        "process {}, which {VARIABLE} names, is not the parent of this client: if that process is killed, this client \
+         goes on; a script that runs spindle for `yarn jar` must use exec",
+        named.as_raw_nonzero()
+    )))
 }

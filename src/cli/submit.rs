@@ -181,7 +181,7 @@ ignored! {
 
 /// Runs the job, or does what `--kill` and `--status` say.
 pub fn run(args: &SubmitArgs) -> anyhow::Result<u8> {
-    super::parent::follow(rustix::process::Signal::TERM)?;
+    let parent_warning = super::parent::follow(rustix::process::Signal::TERM)?;
     if let Some(app) = &args.kill {
         return super::kill::run(&KillArgs { app: app.clone() });
     }
@@ -191,7 +191,7 @@ pub fn run(args: &SubmitArgs) -> anyhow::Result<u8> {
     let submission = plan(args)?;
     let log = &submission.job.log;
     super::start_logging(log.level.as_str(), log.format == config::log::Format::Json)?;
-    for notice in &submission.notices {
+    for notice in parent_warning.iter().chain(&submission.notices) {
         tracing::warn!("{notice}");
     }
     start(submission)

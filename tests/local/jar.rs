@@ -145,6 +145,18 @@ fn a_client_whose_jvm_is_killed_takes_the_last_cut_and_ends() {
     assert!(job.seen.total() <= total && committed(&mock, 2) == printed, "{}", job.seen);
 }
 
+/// As a script that runs the program without `exec`.
+#[test]
+fn a_client_with_something_between_it_and_the_jvm_warns_once() {
+    let mut mock = Mock::new(1, 2);
+    let other = std::os::unix::process::parent_id().to_string();
+    let mut job = mock.job().env("SPINDLE_PARENT", other.clone()).start();
+    job.until_total(mock.write(500));
+    assert_eq!(job.stop(Signal::TERM), 0, "{}", job.seen);
+    let warning = format!("process {other}, which SPINDLE_PARENT names, is not the parent of this client");
+    assert_eq!(job.seen.logs(&warning), 1, "{}", job.seen);
+}
+
 #[test]
 fn a_link_to_the_jar_in_a_folder_with_blanks_finds_the_program_of_its_package() {
     let dir = TempDir::new().unwrap();
@@ -190,8 +202,15 @@ fn what_cannot_be_run_is_told_in_one_line() {
     let foreign = [&bytes[..at], b"/lib64/ld-doors", &bytes[at + loader.len()..]].concat();
     program(&dir.path().join("foreign"), foreign);
     refused(&["--binary", "foreign"], 1, "what it needs to be loaded is not on this machine");
-    let output = java(&jar(), dir.path()).env("SPINDLE_BIN", "gone").arg("job.yaml").output().unwrap();
-    assert!(output.status.code() == Some(2) && told(&output).contains("SPINDLE_BIN is gone"), "{output:?}");
+    let refused_for = |name: &str, value: &str, words: &str| {
+        let mut command = java(&jar(), dir.path());
+        let output = command.env("LC_ALL", "C").env(name, value).args(["--name", "n"]).output().unwrap();
+        let error = told(&output);
+        assert_eq!(output.status.code(), Some(2), "{name}: {error}");
+        assert!(error.contains(words) && error.lines().count() == 1, "{name}: {error}");
+    };
+    refused_for("SPINDLE_BIN", "gone", "SPINDLE_BIN is gone");
+    refused_for("SPINDLE_BIN", "ä/spindle", "set LC_ALL=C.UTF-8");
 }
 
 #[test]
@@ -205,6 +224,13 @@ fn a_copy_goes_when_the_program_has_ended() {
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", told(&output));
     assert_eq!(fs::read_dir(tmp).unwrap().count(), 0);
+    let output = command.env("TMPDIR", "gone").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        told(&output).contains("TMPDIR (gone)") && told(&output).lines().count() == 1,
+        "{}",
+        told(&output)
+    );
 }
 
 #[test]
