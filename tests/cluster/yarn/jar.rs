@@ -17,7 +17,7 @@ use crate::job::Job;
 use crate::kafka::Topic;
 use crate::produce::Writer;
 
-const TOOLS: [&str; 4] = ["bash", "dirname", "env", "readlink"];
+const TOOLS: [&str; 5] = ["bash", "dirname", "env", "readlink", "stat"];
 const HADOOP: [&str; 3] = ["hadoop", "hdfs", "yarn"];
 /// Where `yarn jar` unpacks the jar.
 const UNPACKED: &str = "unpacked";
