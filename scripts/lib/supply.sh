@@ -22,11 +22,11 @@ supply_advisories() {
 
 # cargo looks for yanked versions when it packs the crate.
 supply_yanked() {
-  local said
-  local scratch
+  local said scratch code=0
   scratch=$(mktemp -d)
-  said=$(cargo package --no-verify --allow-dirty --locked --target-dir "$scratch" 2>&1) || { say "$said"; return 1; }
+  said=$(cargo package --no-verify --allow-dirty --locked --target-dir "$scratch" 2>&1) || code=$?
   rm -rf "$scratch"
+  ((code == 0)) || { say "$said"; return 1; }
   ! grep -E 'is yanked' <<<"$said" || return 1
   say "yanked: none of $(grep -c '^name = ' Cargo.lock) packages"
 }
