@@ -8,7 +8,9 @@ use spindle::web::{ExecutorStatus, Status};
 
 use crate::cluster::named;
 use crate::containers;
+use crate::group::committed;
 use crate::job::{Job, Running};
+use crate::kafka::Topic;
 use crate::process;
 
 /// How long YARN may take to notice and repair: nodes are given up after ten seconds here.
@@ -98,6 +100,13 @@ impl App {
             .find(|(_, line)| line.contains(part))
             .unwrap_or_else(|| panic!("no {part} among {all:?}"))
             .0
+    }
+
+    /// What its group has committed for the topic is what its last window has.
+    pub(crate) fn assert_committed_as_printed(&self, topic: &Topic, partitions: i32) {
+        let printed: Vec<i64> = self.client.seen.next.values().copied().collect();
+        let group = format!("group-of-{}", topic.name);
+        assert_eq!(committed(&group, &topic.name, partitions), printed, "{}", self.client.seen);
     }
 
     /// Ends it gracefully from beside, and sees the client end well.

@@ -133,9 +133,7 @@ fn ctrl_c_at_the_client_stops_the_job_gracefully() {
     writer.flush();
     app.client.signal(Signal::INT);
     assert_eq!(app.client.exit_code(), 0, "{}", app.client.seen);
-    let group = format!("group-of-{}", topic.name);
-    let printed: Vec<i64> = app.client.seen.next.values().copied().collect();
-    assert_eq!(committed(&group, &topic.name, 2), printed, "{}", app.client.seen);
+    app.assert_committed_as_printed(&topic, 2);
     assert!(app.processes().is_empty(), "{:?}", app.processes());
 }
 

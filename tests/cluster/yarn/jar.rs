@@ -12,7 +12,6 @@ use tempfile::TempDir;
 
 use super::app::{App, job};
 use crate::cluster::{hadoop, named, shared};
-use crate::group::committed;
 use crate::job::Job;
 use crate::kafka::Topic;
 use crate::produce::Writer;
@@ -103,13 +102,7 @@ fn a_package_runs_its_own_program_and_sigterm_stops_the_job_gracefully() {
     writer.flush();
     app.client.signal(Signal::TERM);
     assert_eq!(app.client.exit_code(), 0, "{}", app.client.seen);
-    let printed: Vec<i64> = app.client.seen.next.values().copied().collect();
-    assert_eq!(
-        committed(&format!("group-of-{}", topic.name), &topic.name, 2),
-        printed,
-        "{}",
-        app.client.seen
-    );
+    app.assert_committed_as_printed(&topic, 2);
     assert_eq!(app.client.seen.lines, Vec::<String>::new(), "nothing but windows on stdout");
     let left = fs::read_dir(dir.path().join(UNPACKED)).unwrap().count();
     assert_eq!(left, 0, "Hadoop has removed what it unpacked");
