@@ -1,4 +1,5 @@
-//! The job file: one struct per section, defaults, validation. Everything that runs is told by a `Job`.
+//! The files that people write: one struct per section, defaults, validation. A job is run by its `Job`, a producer by
+//! its `Producer`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -29,6 +30,8 @@ pub mod substitute;
 pub mod load;
 mod words;
 mod validate;
+pub mod pointer;
+pub mod producer;
 
 pub use checkpoint::{Checkpoint, CheckpointAt};
 pub use error::{JobError, Place, Problem};
@@ -39,7 +42,9 @@ pub use key::KeyRule;
 pub use keypath::KeyPath;
 pub use load::{Layers, Setting};
 pub use log::Log;
+pub use pointer::Pointer;
 pub use ports::Ports;
+pub use producer::Producer;
 pub use snapshots::Snapshots;
 pub use source::{Isolation, OnDataLoss, Source, Start, Topics};
 pub use units::{Size, Timespan};
@@ -68,8 +73,8 @@ pub struct Job {
     /// How windows are printed.
     pub console: Console,
     /// Results written for readers, `None` when the file says `none`.
-    #[serde(with = "snapshots::none_or")]
-    #[schemars(schema_with = "snapshots::none_or::schema")]
+    #[serde(with = "forms::none_or")]
+    #[schemars(schema_with = "forms::none_or::schema::<Snapshots>")]
     pub snapshots: Option<Snapshots>,
     /// What the driver restarts from.
     pub checkpoint: Checkpoint,
@@ -179,8 +184,8 @@ impl Job {
             (KeyPath::of(&["source", "properties"]), &self.source.properties),
             (KeyPath::of(&["env"]), &self.env),
         ] {
-            for path in names.keys().map(|name| section.key(name)).filter(schema::is_secret_name) {
-                hide(&mut tree, &path);
+            for name in names.keys().filter(|name| schema::is_secret_name(name)) {
+                hide(&mut tree, &section.key(name));
             }
         }
         tree

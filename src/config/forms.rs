@@ -77,6 +77,71 @@ where
     deserializer.deserialize_any(Words(words, PhantomData))
 }
 
+/// What stands where a text or a mapping may stand.
+pub(super) enum TextOr<T> {
+    Text(String),
+    Mapping(T),
+}
+
+/// Reads any text, or a mapping.
+pub(super) fn text_or<'de, D, T>(deserializer: D) -> Result<TextOr<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Texts<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Texts<T> {
+        type Value = TextOr<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text or a mapping")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<TextOr<T>, E> {
+            Ok(TextOr::Text(text.to_owned()))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TextOr<T>, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(TextOr::Mapping)
+        }
+    }
+    deserializer.deserialize_any(Texts(PhantomData))
+}
+
+/// `none` or a section; for `serde(with)` and `schemars(schema_with)`.
+pub(super) mod none_or {
+    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{WordOr, word_or};
+
+    const WORDS: &[&str] = &["none"];
+
+    pub(in super::super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Option<T>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            None => to.serialize_str(WORDS[0]),
+            Some(section) => section.serialize(to),
+        }
+    }
+
+    pub(in super::super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<T>, D::Error> {
+        Ok(match word_or(from, WORDS)? {
+            WordOr::Word(_) => None,
+            WordOr::Mapping(section) => Some(section),
+        })
+    }
+
+    pub(in super::super) fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+        let section = generator.subschema_for::<T>();
+        json_schema!({"anyOf": [{"const": WORDS[0]}, section]})
+    }
+}
+
 /// Names with values that may be secret: `Debug` shows the names only.
 ///
 /// Values may be written as numbers and booleans; they are kept as text.

@@ -1,27 +1,42 @@
-//! Job file to `Job`: read, overlay settings, substitute, find unknown keys, type, validate.
+//! A file that people write to what it means: read, overlay settings, substitute, find unknown keys, type, validate.
 //!
 //! All but the last two work on a tree, in which every value has a path; whatever goes wrong is a `Problem` at
 //! a path, and only here paths become lines and columns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 
-use super::Job;
 use super::error::{JobError, Place, Problem};
 use super::keypath::KeyPath;
 use super::locate::{duplicate, locate};
-use super::schema;
+use super::schema::Schema;
 use super::substitute::{Lookup, Substituted, substitute};
 use super::words::in_plain_words;
 
-/// Longest job file, in bytes.
+/// A kind of file that people write: jobs, producers.
+pub(super) trait Document: DeserializeOwned {
+    /// What people call it.
+    const KIND: &'static str;
+    /// What someone who has none may do.
+    const TO_BEGIN: &'static str;
+
+    /// Which keys it has.
+    fn schema() -> Schema;
+    /// Refuses what cannot run, with the first reason found, from the top of the file.
+    fn validate(&self) -> Result<(), Problem>;
+    /// Keeps which places must never be shown.
+    fn hide(&mut self, places: BTreeSet<KeyPath>);
+}
+
+/// Longest such file, in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// A value from elsewhere than the job file.
+/// A value from elsewhere than the file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Setting {
     /// Dotted key: `source.group`.
@@ -39,39 +54,43 @@ impl std::fmt::Debug for Setting {
     }
 }
 
-/// Values below and above those of the job file.
+/// Values below and above those of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layers {
-    /// Used where the job file says nothing.
+    /// Used where the file says nothing.
     pub defaults: Vec<Setting>,
-    /// Used whatever the job file says; later ones win.
+    /// Used whatever the file says; later ones win.
     pub settings: Vec<Setting>,
 }
 
-/// The job file at `file` between `layers`.
-pub(super) fn load(file: &Path, layers: &Layers, lookup: &dyn Lookup) -> Result<Job, JobError> {
-    of_text(file, &read(file)?, layers, lookup)
+/// The file at `file` between `layers`.
+pub(super) fn load<D: Document>(file: &Path, layers: &Layers, lookup: &dyn Lookup) -> Result<D, JobError> {
+    of_text(file, &read::<D>(file)?, layers, lookup)
 }
 
 /// The same for a file whose text is here.
-pub(super) fn of_text(
+pub(super) fn of_text<D: Document>(
     file: &Path,
     text: &str,
     layers: &Layers,
     lookup: &dyn Lookup,
-) -> Result<Job, JobError> {
+) -> Result<D, JobError> {
     if text.starts_with("PK\u{3}\u{4}") {
         return Err(JobError::spark_job(file));
     }
     if text.trim().is_empty() {
-        return Err(JobError::file(file, "is empty; `spindle init` writes a job file to begin with"));
+        return Err(is_empty::<D>(file));
     }
     let mut loading = Loading { file, text, origins: BTreeMap::new(), substituted: Substituted::default() };
-    let tree = loading.parse()?;
+    let tree = loading.parse::<D>()?;
     loading.finish(tree, layers, lookup)
 }
 
-fn read(file: &Path) -> Result<String, JobError> {
+fn is_empty<D: Document>(file: &Path) -> JobError {
+    JobError::file(file, format!("is empty; {}", D::TO_BEGIN))
+}
+
+fn read<D: Document>(file: &Path) -> Result<String, JobError> {
     let wrong = |message: &str| Err(JobError::file(file, message));
     if is_spark_program(file) {
         return Err(JobError::spark_job(file));
@@ -79,10 +98,10 @@ fn read(file: &Path) -> Result<String, JobError> {
     match read_bounded(file, FILE_BYTES_MAX) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            wrong("no such file; `spindle init` writes a job file to begin with")
+            wrong(&format!("no such file; {}", D::TO_BEGIN))
         }
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            wrong("is not a text file; a job file is YAML")
+            wrong(&format!("is not a text file; a {} is YAML", D::KIND))
         }
         Err(error) => wrong(&format!("cannot be read: {error}")),
     }
@@ -117,32 +136,38 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    fn parse(&self) -> Result<Value, JobError> {
-        let tree = serde_yaml::from_str::<Value>(self.text).map_err(|error| self.not_yaml(&error))?;
+    fn parse<D: Document>(&self) -> Result<Value, JobError> {
+        let tree = serde_yaml::from_str::<Value>(self.text).map_err(|error| self.not_yaml::<D>(&error))?;
         match tree {
             Value::Mapping(_) => Ok(prune(tree)),
-            Value::Null => {
-                Err(JobError::file(self.file, "is empty; `spindle init` writes a job file to begin with"))
+            Value::Null => Err(is_empty::<D>(self.file)),
+            _ => {
+                let message = format!("is not a {}: `key: value` lines are expected", D::KIND);
+                Err(JobError::file(self.file, message))
             }
-            _ => Err(JobError::file(self.file, "is not a job file: `key: value` lines are expected")),
         }
     }
 
-    fn finish(&mut self, mut tree: Value, layers: &Layers, lookup: &dyn Lookup) -> Result<Job, JobError> {
+    fn finish<D: Document>(
+        &mut self,
+        mut tree: Value,
+        layers: &Layers,
+        lookup: &dyn Lookup,
+    ) -> Result<D, JobError> {
         for setting in &layers.defaults {
-            let path = resolve(setting)?;
+            let path = resolve::<D>(setting)?;
             if path.find_mut(&mut tree).is_none() {
                 self.put(&mut tree, path, setting);
             }
         }
         for setting in &layers.settings {
-            self.put(&mut tree, resolve(setting)?, setting);
+            self.put(&mut tree, resolve::<D>(setting)?, setting);
         }
         self.substituted = substitute(&mut tree, lookup).map_err(|problem| self.place(problem))?;
-        let mut job = self.typed(tree).map_err(|problem| self.place(problem))?;
-        job.hidden = self.substituted.paths.clone();
-        job.validate().map_err(|problem| self.place(problem))?;
-        Ok(job)
+        let mut document: D = self.typed(tree).map_err(|problem| self.place(problem))?;
+        document.hide(self.substituted.paths.clone());
+        document.validate().map_err(|problem| self.place(problem))?;
+        Ok(document)
     }
 
     fn put(&mut self, tree: &mut Value, path: KeyPath, setting: &Setting) {
@@ -152,15 +177,15 @@ impl Loading<'_> {
     }
 
     /// Values from elsewhere are texts; where no text fits, they are read as YAML, each once.
-    fn typed(&self, mut tree: Value) -> Result<Job, Problem> {
+    fn typed<D: Document>(&self, mut tree: Value) -> Result<D, Problem> {
         let mut texts: Vec<KeyPath> = self.origins.keys().chain(&self.substituted.paths).cloned().collect();
         let mut as_text = BTreeMap::new();
         loop {
-            if let Some(problem) = schema::first_unknown(&tree) {
+            if let Some(problem) = D::schema().first_unknown(&tree) {
                 return Err(problem);
             }
-            let error = match serde_path_to_error::deserialize::<_, Job>(tree.clone()) {
-                Ok(job) => return Ok(job),
+            let error = match serde_path_to_error::deserialize::<_, D>(tree.clone()) {
+                Ok(document) => return Ok(document),
                 Err(error) => error,
             };
             let path = KeyPath::from(error.path());
@@ -198,7 +223,7 @@ impl Loading<'_> {
         JobError { place, path, message }
     }
 
-    fn not_yaml(&self, error: &serde_yaml::Error) -> JobError {
+    fn not_yaml<D: Document>(&self, error: &serde_yaml::Error) -> JobError {
         let text = error.to_string();
         let reason = text.split(" at line ").next().unwrap_or_default();
         if let Some((line, column)) = duplicate(self.text) {
@@ -211,7 +236,8 @@ impl Loading<'_> {
             };
         }
         if reason.contains("more than one document") {
-            return JobError::file(self.file, "holds more than one YAML document; a job file is one");
+            let message = format!("holds more than one YAML document; a {} is one", D::KIND);
+            return JobError::file(self.file, message);
         }
         let place = match error.location() {
             Some(at) => Place::Line(self.file.to_owned(), at.line(), at.column()),
@@ -221,8 +247,8 @@ impl Loading<'_> {
     }
 }
 
-fn resolve(setting: &Setting) -> Result<KeyPath, JobError> {
-    schema::resolve(&setting.key).map_err(|problem| JobError {
+fn resolve<D: Document>(setting: &Setting) -> Result<KeyPath, JobError> {
+    D::schema().resolve(&setting.key).map_err(|problem| JobError {
         place: Place::Setting(setting.origin.clone()),
         path: problem.path,
         message: problem.message,

@@ -1,13 +1,11 @@
 //! `snapshots`: results written for readers.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Deserializer;
-use serde::ser::Serializer;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::check_store_path;
 use super::error::Problem;
-use super::forms::{WordOr, opaque_debug, word_or};
+use super::forms::opaque_debug;
 use super::keypath::KeyPath;
 use super::units::Timespan;
 
@@ -83,36 +81,5 @@ impl Snapshots {
             );
         }
         Ok(())
-    }
-}
-
-const WORDS: &[&str] = &["none"];
-
-/// `none` or the section; for `serde(with)`.
-pub(super) mod none_or {
-    use super::*;
-
-    pub(in super::super) fn serialize<S: Serializer>(
-        value: &Option<Snapshots>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            None => to.serialize_str("none"),
-            Some(section) => section.serialize(to),
-        }
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Snapshots>, D::Error> {
-        Ok(match word_or(from, WORDS)? {
-            WordOr::Word(_) => None,
-            WordOr::Mapping(section) => Some(section),
-        })
-    }
-
-    pub(in super::super) fn schema(generator: &mut SchemaGenerator) -> Schema {
-        let section = generator.subschema_for::<Snapshots>();
-        json_schema!({"anyOf": [{"const": "none"}, section], "description": "Results written for readers, or none."})
     }
 }

@@ -116,35 +116,13 @@ impl Source {
     }
 
     pub(super) fn check(&self, at: &KeyPath) -> Result<(), Problem> {
-        self.check_brokers(&at.key("brokers"))?;
+        check_brokers(&self.brokers, &at.key("brokers"))?;
         self.check_topics(&at.key("topics"))?;
         if self.group.is_empty() {
             let message = "missing; name the consumer group, as in tweets_group";
             return Err(Problem::value(at.key("group"), message));
         }
         properties::check(&self.properties, &at.key("properties"))
-    }
-
-    fn check_brokers(&self, at: &KeyPath) -> Result<(), Problem> {
-        if self.brokers.is_empty() {
-            return Err(Problem::value(
-                at.clone(),
-                "missing; list the Kafka brokers, as in [localhost:9092]",
-            ));
-        }
-        for (nth, broker) in self.brokers.iter().enumerate() {
-            let port = broker.rsplit_once(':').filter(|_| !broker.ends_with(']')).map(|(_, port)| port);
-            let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-            if broker.is_empty()
-                || broker.starts_with(':')
-                || broker.contains(char::is_whitespace)
-                || !good_port
-            {
-                let message = format!("`{broker}` is not a broker; write host:port, as in localhost:9092");
-                return Err(Problem::value(at.index(nth), message));
-            }
-        }
-        Ok(())
     }
 
     fn check_topics(&self, at: &KeyPath) -> Result<(), Problem> {
@@ -170,6 +148,23 @@ impl Source {
     }
 }
 
+/// Addresses as Kafka clients take them.
+pub(super) fn check_brokers(brokers: &[String], at: &KeyPath) -> Result<(), Problem> {
+    if brokers.is_empty() {
+        return Err(Problem::value(at.clone(), "missing; list the Kafka brokers, as in [localhost:9092]"));
+    }
+    for (nth, broker) in brokers.iter().enumerate() {
+        let port = broker.rsplit_once(':').filter(|_| !broker.ends_with(']')).map(|(_, port)| port);
+        let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+        if broker.is_empty() || broker.starts_with(':') || broker.contains(char::is_whitespace) || !good_port
+        {
+            let message = format!("`{broker}` is not a broker; write host:port, as in localhost:9092");
+            return Err(Problem::value(at.index(nth), message));
+        }
+    }
+    Ok(())
+}
+
 /// RFC 3339, with the offset from UTC.
 fn timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -185,7 +180,7 @@ fn pattern_error(pattern: &str, error: &regex::Error) -> String {
 }
 
 /// Kafka's rule: `org.apache.kafka.common.internals.Topic.validate`.
-fn is_topic_name(name: &str) -> bool {
+pub(super) fn is_topic_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     (1..=249).contains(&name.len()) && name.chars().all(legal) && name != "." && name != ".."
 }

@@ -1,8 +1,12 @@
 //! What a job must be beyond its types. Sections check themselves; here is what spans them.
 
+use std::collections::BTreeSet;
+
 use super::Job;
 use super::error::Problem;
 use super::keypath::KeyPath;
+use super::load::Document;
+use super::schema::{self, Schema};
 use crate::oss::{ObjectUrl, is_oss};
 
 /// Most keys shown.
@@ -10,9 +14,19 @@ const TOP_MAX: u32 = 10_000;
 /// Longest name: it is part of a path.
 const NAME_BYTES_MAX: usize = 200;
 
-impl Job {
-    /// Refuses what cannot run, with the first reason found, from the top of the file.
-    pub fn validate(&self) -> Result<(), Problem> {
+impl Document for Job {
+    const KIND: &'static str = "job file";
+    const TO_BEGIN: &'static str = "`spindle init` writes a job file to begin with";
+
+    fn schema() -> Schema {
+        schema::job()
+    }
+
+    fn hide(&mut self, places: BTreeSet<KeyPath>) {
+        self.hidden = places;
+    }
+
+    fn validate(&self) -> Result<(), Problem> {
         let at = KeyPath::default();
         self.check_name(&at.key("name"))?;
         self.source.check(&at.key("source"))?;
@@ -29,7 +43,9 @@ impl Job {
         self.check_env(&at.key("env"))?;
         self.check_files(&at.key("files"))
     }
+}
 
+impl Job {
     /// The name becomes a directory on HDFS, which forbids slash and colon in names.
     fn check_name(&self, at: &KeyPath) -> Result<(), Problem> {
         let wrong = |message: &str| Err(Problem::value(at.clone(), message));
