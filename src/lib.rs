@@ -24,5 +24,6 @@ pub mod yarn;
 pub mod launch;
 pub mod executor;
 pub mod driver;
+pub mod produce;
 pub mod demo;
 pub mod cli;
