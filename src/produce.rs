@@ -7,3 +7,4 @@ pub mod event;
 pub mod json;
 pub mod keywords;
 pub mod time;
+pub mod reconnect;
