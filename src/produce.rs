@@ -8,3 +8,4 @@ pub mod json;
 pub mod keywords;
 pub mod time;
 pub mod reconnect;
+pub mod ledger;
