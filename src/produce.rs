@@ -7,5 +7,6 @@ pub mod event;
 pub mod json;
 pub mod keywords;
 pub mod time;
+pub mod shape;
 pub mod reconnect;
 pub mod ledger;

@@ -6,15 +6,23 @@
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
+/// What the state grows by with each number.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 impl Random {
     /// The stream of this seed.
     pub fn with_seed(seed: u64) -> Self {
         Self(seed)
     }
 
+    /// Passes over so many numbers, at once.
+    pub fn skip(&mut self, numbers: u64) {
+        self.0 = self.0.wrapping_add(STEP.wrapping_mul(numbers));
+    }
+
     /// The next number, any 64 bits.
     pub fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(STEP);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -52,5 +60,12 @@ mod tests {
         let mut random = Random::with_seed(1_234_567);
         let first: Vec<_> = (0..3).map(|_| random.next_u64()).collect();
         assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn skipped_numbers_are_those_that_would_have_come() {
+        let mut random = Random::with_seed(1_234_567);
+        random.skip(2);
+        assert_eq!(random.next_u64(), 9_817_491_932_198_370_423);
     }
 }
