@@ -9,4 +9,5 @@ pub mod keywords;
 pub mod time;
 pub mod shape;
 pub mod reconnect;
+pub mod feed;
 pub mod ledger;

@@ -98,7 +98,7 @@ impl Why {
 const SHOWN_CHARS_MAX: usize = 300;
 
 /// Others' words, cut, and so that they drive no terminal.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut shown: String = text.trim().chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect();
     if text.trim().chars().nth(SHOWN_CHARS_MAX).is_some() {
         shown.push_str("...");

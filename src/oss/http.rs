@@ -81,7 +81,7 @@ fn cannot_build(error: &reqwest::Error) -> String {
 }
 
 /// How a request or an answer broke off, in words.
-pub(super) fn broken(error: &reqwest::Error) -> String {
+pub(crate) fn broken(error: &reqwest::Error) -> String {
     match error.is_timeout() {
         true if error.is_connect() => "no connection in time".to_owned(),
         true => "nothing came in time".to_owned(),
@@ -90,7 +90,7 @@ pub(super) fn broken(error: &reqwest::Error) -> String {
 }
 
 /// Why the server's certificate is not accepted, if that is what is wrong.
-pub(super) fn distrust(error: &reqwest::Error) -> Option<String> {
+pub(crate) fn distrust(error: &reqwest::Error) -> Option<String> {
     let tls = causes(error).find_map(|cause| within(cause).downcast_ref::<TlsError>())?;
     matches!(tls, TlsError::InvalidCertificate(_)).then(|| shown(&tls.to_string()))
 }
