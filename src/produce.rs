@@ -11,3 +11,4 @@ pub mod shape;
 pub mod reconnect;
 pub mod feed;
 pub mod ledger;
+pub mod sink;

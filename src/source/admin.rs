@@ -254,9 +254,9 @@ impl Admin {
         Ok(self.metadata(None)?.topics().iter().map(|topic| topic.name().to_owned()).collect())
     }
 
-    /// Whether there is a controller to ask for topic ids. A mock cluster names one that it does not have, and
+    /// Whether there is a controller to ask for topic ids and settings. A mock cluster names one that it does not have, and
     /// librdkafka would wait for it.
-    fn controller_answers(&self, topic: &str) -> Result<bool, AdminError> {
+    pub fn controller_answers(&self, topic: &str) -> Result<bool, AdminError> {
         let metadata = self.metadata(Some(topic))?;
         let controller = requests::controller(&self.client);
         Ok(metadata.brokers().iter().any(|broker| broker.id() == controller))
