@@ -12,3 +12,5 @@ pub mod reconnect;
 pub mod feed;
 pub mod ledger;
 pub mod sink;
+pub mod recall;
+pub mod cursor;
