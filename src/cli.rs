@@ -37,6 +37,7 @@ pub mod init;
 pub mod fetch;
 pub mod completions;
 pub mod man;
+pub mod produce;
 pub mod demo;
 pub mod driver;
 pub mod executor;
@@ -81,7 +82,7 @@ pub enum Command {
     /// Change the number of executors while the job runs
     Scale(scale::ScaleArgs),
     /// Read a social stream into Kafka
-    Produce(later::ProduceArgs),
+    Produce(produce::ProduceArgs),
     /// Show the job's partitions: leader, replicas, offsets, lag
     Topic(later::TopicArgs),
     /// Check everything that a submit needs
@@ -143,10 +144,10 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Produce(args) => produce::run(&args),
         Command::Driver(args) => driver::run(&args),
         Command::Executor(args) => executor::run(&args),
         Command::Dump(_) => not_built("dump"),
-        Command::Produce(_) => not_built("produce"),
         Command::Topic(_) => not_built("topic"),
         Command::Doctor(_) => not_built("doctor"),
         Command::Sd(_) => not_built("sd"),

@@ -1,11 +1,10 @@
-//! Everything in one go with nothing installed: an in-process mock Kafka, synthetic posts through a real
-//! producer, executors as processes, the driver here; and at the end the books are balanced.
+//! Everything in one go with nothing installed: an in-process mock Kafka, posts through the producer, executors as
+//! processes, the driver here; and at the end the books are balanced.
 
 mod books;
-mod posts;
+mod sources;
 mod stream;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -28,6 +27,11 @@ const PARTITIONS: i32 = 6;
 const KILL_AFTER: u64 = 10;
 /// How long the last records may take to be counted once the stream has ended.
 const CATCH_UP: Duration = Duration::from_secs(10);
+/// How long live posts may take to begin when nothing has gone wrong; a second after a failure is enough.
+const LIVE: Duration = Duration::from_secs(5);
+const LIVE_FAILED: Duration = Duration::from_secs(1);
+/// How often the stream is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long the last cut may take.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -36,8 +40,10 @@ const STOP: Duration = Duration::from_secs(5);
 pub struct Setup {
     /// Windows after which it ends, at least 2; `None` goes on until it is stopped.
     pub windows: Option<u64>,
-    /// Posts per second.
-    pub rate: u64,
+    /// Synthetic posts per second.
+    pub rate: u32,
+    /// Count posts of Bluesky that hold one of these words; empty: synthetic posts.
+    pub live: Vec<String>,
     /// Executors.
     pub executors: u32,
 }
@@ -46,8 +52,12 @@ pub struct Setup {
 pub struct Demo {
     // Declared in the order in which they end: the stream before the cluster it writes to.
     stream: Option<Stream>,
+    /// Until live posts have come: when the stream began.
+    live_since: Option<Instant>,
+    /// Keys of the stream's keywords, in their order.
+    keys: Vec<String>,
     cluster: MockCluster<'static, rdkafka::producer::DefaultProducerContext>,
-    books: Arc<Mutex<Books>>,
+    books: Books,
     setup: Setup,
     killed: u64,
     windows: u64,
@@ -65,7 +75,9 @@ impl Demo {
         Ok(Self {
             stream: None,
             cluster,
-            books: Arc::default(),
+            books: Books::default(),
+            live_since: None,
+            keys: Vec::new(),
             windows_left: setup.windows,
             setup,
             killed: 0,
@@ -102,11 +114,11 @@ impl Demo {
         let mut stopped = false;
         loop {
             let patience = ending.filter(|_| !stopped);
-            let due = patience.unwrap_or_else(|| Instant::now() + CATCH_UP);
+            let due = patience.unwrap_or_else(|| Instant::now() + LOOK).min(Instant::now() + LOOK);
             tokio::select! {
                 note = notes.recv() => match note {
                     Some(note) => self.take(clock, note)?,
-                    None => return self.stream.take().map_or(Ok(()), Stream::join),
+                    None => return self.close(),
                 },
                 Some(order) = people.recv() => match order {
                     Command::Stop { .. } => self.windows_left = Some(0),
@@ -114,6 +126,7 @@ impl Demo {
                 },
                 () = time::sleep_until(due) => {}
             }
+            self.look_at_stream(clock)?;
             if self.windows_left.is_some_and(|left| left <= 2) && ending.is_none() {
                 self.stream.iter().for_each(Stream::end);
                 ending = Some(Instant::now() + CATCH_UP);
@@ -132,14 +145,11 @@ impl Demo {
                 self.executors.retain(|(known, _)| known.slot != session.slot);
                 self.executors.push((session, pid));
                 if self.stream.is_none() && self.windows == 0 {
-                    let brokers = self.cluster.bootstrap_servers();
-                    let books = Arc::clone(&self.books);
-                    self.stream = Some(Stream::start(&brokers, TOPIC, self.setup.rate, clock, books)?);
+                    self.begin_stream(clock)?;
                 }
             }
             Note::Slide(report) => {
-                let mut books = lock(&self.books);
-                report.counts.into_iter().for_each(|(key, records)| books.counted(key, records));
+                report.counts.into_iter().for_each(|(key, records)| self.books.counted(key, records));
             }
             Note::Printed { delay, .. } => {
                 self.windows += 1;
@@ -151,6 +161,48 @@ impl Demo {
             }
         }
         Ok(())
+    }
+
+    fn begin_stream(&mut self, clock: Clock) -> anyhow::Result<()> {
+        let brokers = self.cluster.bootstrap_servers();
+        let producer = if self.setup.live.is_empty() {
+            sources::synthetic(&brokers, TOPIC, self.setup.rate)
+        } else {
+            self.live_since = Some(Instant::now());
+            sources::live(&brokers, TOPIC, &self.setup.live)
+        };
+        self.keys = producer.keywords.list.iter().map(|keyword| keyword.key.clone()).collect();
+        self.stream = Some(Stream::start(producer, clock)?);
+        Ok(())
+    }
+
+    /// Enters what Kafka has acknowledged; without live posts, goes on with synthetic ones.
+    fn look_at_stream(&mut self, clock: Clock) -> anyhow::Result<()> {
+        let Some(stream) = &self.stream else { return Ok(()) };
+        let view = stream.view();
+        let keys = self.keys.iter().map(|key| Some(key.as_bytes())).chain([None]);
+        for (key, records) in keys.zip(&view.accounts.by_keyword) {
+            self.books.produced(key, *records);
+        }
+        let Some(since) = self.live_since else { return Ok(()) };
+        if view.accounts.received > 0 {
+            self.live_since = None;
+            return Ok(());
+        }
+        let patience = if view.trouble.is_some() { LIVE_FAILED } else { LIVE };
+        if since.elapsed() < patience {
+            return Ok(());
+        }
+        let why = view.trouble.unwrap_or_else(|| "no post has come".to_owned());
+        tracing::warn!(why, "demo: Bluesky cannot be reached; going on with synthetic posts");
+        self.live_since = None;
+        self.setup.live.clear();
+        self.close()?;
+        self.begin_stream(clock)
+    }
+
+    fn close(&mut self) -> anyhow::Result<()> {
+        self.stream.take().map_or(Ok(()), Stream::join)
     }
 
     fn kill_one(&mut self) {
@@ -171,13 +223,13 @@ impl Demo {
 
     /// Whether everything that was produced is acknowledged and counted.
     fn balanced(&self) -> bool {
-        let books = lock(&self.books);
+        let books = &self.books;
         self.stream.as_ref().is_none_or(Stream::finished) && books.counted_total() >= books.produced_total()
     }
 
     /// The line that convinces, and whether it does.
     pub fn verdict(&self) -> (String, bool) {
-        let books = lock(&self.books);
+        let books = &self.books;
         let (produced, counted) = (books.produced_total(), books.counted_total());
         let (missed, doubled) = (books.missed(), books.doubled());
         let good = missed == 0 && doubled == 0 && produced > 0;
@@ -192,8 +244,4 @@ impl Demo {
         );
         (line, good)
     }
-}
-
-fn lock(books: &Mutex<Books>) -> MutexGuard<'_, Books> {
-    books.lock().unwrap_or_else(PoisonError::into_inner)
 }

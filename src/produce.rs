@@ -14,3 +14,9 @@ pub mod ledger;
 pub mod sink;
 pub mod recall;
 pub mod cursor;
+mod view;
+pub mod run;
+mod start;
+
+pub use start::start;
+pub use view::View;

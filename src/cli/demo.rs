@@ -21,7 +21,10 @@ pub struct DemoArgs {
     /// End after so many windows, at least 2; without it, run until Ctrl-C
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
     pub windows: Option<u64>,
-    /// Records produced per second
+    /// Count real posts of Bluesky that hold these words, as in bitcoin,blockchain,iot,5g
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    pub live: Vec<String>,
+    /// Synthetic posts per second
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub rate: u32,
     /// Port of the page: one, a range, or 0 for any
@@ -35,7 +38,12 @@ pub struct DemoArgs {
 /// Runs the demo.
 pub fn run(args: &DemoArgs) -> anyhow::Result<u8> {
     super::start_logging("info", false)?;
-    let setup = demo::Setup { windows: args.windows, rate: u64::from(args.rate), executors: args.executors };
+    let setup = demo::Setup {
+        windows: args.windows,
+        rate: args.rate,
+        live: args.live.clone(),
+        executors: args.executors,
+    };
     let mut demo = Demo::start(setup)?;
     let clock = Clock::start();
     let mut job = demo.job();

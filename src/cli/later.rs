@@ -14,13 +14,6 @@ pub struct AppArgs {
     pub app: App,
 }
 
-/// Arguments of `spindle produce`.
-#[derive(Debug, Args)]
-pub struct ProduceArgs {
-    /// Producer file
-    pub producer: PathBuf,
-}
-
 /// Arguments of `spindle topic`.
 #[derive(Debug, Args)]
 pub struct TopicArgs {
