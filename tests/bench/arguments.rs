@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{count_only, measure, produce};
+use crate::{archive, count_only, measure, produce};
 
 /// Measures Spindle against a real Kafka.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ enum Command {
     Load(Load),
     /// Drains records and does nothing with them: the baseline
     CountOnly(CountOnly),
+    /// Sends the lines of an archive and does nothing else: the producer's baseline
+    SendLines(SendLines),
     /// CPU per record of the whole pipeline, against the baseline
     Cpu(Cpu),
     /// From a slide's end to the last byte printed
@@ -31,6 +33,10 @@ enum Command {
     Idle(Idle),
     /// What a checkpoint on HDFS costs, and how fast the next driver goes on from it
     Kept(Kept),
+    /// CPU per post of an archive's way to Kafka, against the baseline
+    Replay(Replay),
+    /// CPU and memory of a producer that reads a live stream
+    Live(Live),
     /// From submit to the first window on YARN, and what its containers hold
     Yarn(Yarn),
 }
@@ -107,6 +113,42 @@ pub(crate) struct CountOnly {
     /// Through Spindle's own source, with a visitor that only counts: what librdkafka's share is measured by
     #[arg(long)]
     pub(crate) visit: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct SendLines {
+    /// The broker
+    #[arg(long, env = "SPINDLE_KAFKA")]
+    pub(crate) brokers: String,
+    #[arg(long)]
+    pub(crate) topic: String,
+    /// The archive
+    #[arg(long)]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Posts in the archive
+    #[arg(long, default_value_t = 500_000)]
+    pub(crate) posts: u64,
+    /// Largest ratio to the baseline's median
+    #[arg(long, default_value_t = 1.5)]
+    pub(crate) ratio_max: f64,
+}
+
+#[derive(Args)]
+pub(crate) struct Live {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Most CPU, percent of a core
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) core_max: f64,
+    /// Most memory when nothing comes, MB
+    #[arg(long, default_value_t = 20.0)]
+    pub(crate) memory_max_mb: f64,
 }
 
 /// What every measurement needs.
@@ -252,11 +294,14 @@ impl Arguments {
             Command::Preload(arguments) => produce::preload(&arguments),
             Command::Load(arguments) => produce::load(&arguments),
             Command::CountOnly(arguments) => count_only::run(&arguments),
+            Command::SendLines(arguments) => archive::send(&arguments),
             Command::Cpu(arguments) => measure::cpu::run(&arguments),
             Command::Tick(arguments) => measure::tick::run(&arguments),
             Command::Flat(arguments) => measure::flat::run(&arguments),
             Command::Idle(arguments) => measure::idle::run(&arguments),
             Command::Kept(arguments) => measure::kept::run(&arguments),
+            Command::Replay(arguments) => measure::replay::run(&arguments),
+            Command::Live(arguments) => measure::live::run(&arguments),
             Command::Yarn(arguments) => measure::yarn::run(&arguments),
         }
     }

@@ -8,9 +8,18 @@ mod stream;
 mod topic;
 mod produce;
 mod count_only;
+mod archive;
 mod process;
 #[path = "../support/containers.rs"]
 mod containers;
+#[path = "../support/streams/stub.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    reason = "a test's server, of which each program uses a part"
+)]
+mod stub;
 mod run;
 mod measure;
 mod statistics;

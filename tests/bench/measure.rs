@@ -6,6 +6,8 @@ pub(crate) mod flat;
 pub(crate) mod idle;
 pub(crate) mod yarn;
 pub(crate) mod kept;
+pub(crate) mod replay;
+pub(crate) mod live;
 
 use std::process::{Child, Command, Stdio};
 
