@@ -13,9 +13,9 @@ use crate::kafka::{options, wait};
 use crate::produce::Writer;
 
 /// A broker below the cluster folder; gone when dropped.
-struct Cluster {
+pub(crate) struct Cluster {
     dir: PathBuf,
-    brokers: String,
+    pub(crate) brokers: String,
 }
 
 impl Cluster {
@@ -27,11 +27,11 @@ impl Cluster {
         cluster
     }
 
-    fn admin(&self) -> AdminClient<DefaultClientContext> {
+    pub(crate) fn admin(&self) -> AdminClient<DefaultClientContext> {
         ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap()
     }
 
-    fn run(&self, args: &[&str]) -> String {
+    pub(crate) fn run(&self, args: &[&str]) -> String {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/cluster");
         let output = Command::new(script).args(args).env("SPINDLE_CLUSTER_DIR", &self.dir).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -46,7 +46,7 @@ impl Drop for Cluster {
 }
 
 /// One of this test's own, unless there is no folder for it.
-fn own(name: &str) -> Option<Cluster> {
+pub(crate) fn own(name: &str) -> Option<Cluster> {
     let dir = std::env::var_os("SPINDLE_CLUSTER_DIR").map(|dir| Cluster::up(PathBuf::from(dir).join(name)));
     if dir.is_none() {
         println!("not run: SPINDLE_CLUSTER_DIR names no folder for a cluster of its own");

@@ -54,6 +54,11 @@ impl Topic {
         topic
     }
 
+    /// One that is there already.
+    pub(crate) fn adopt(name: &str) -> Self {
+        Self { name: name.to_owned(), partitions: 1 }
+    }
+
     pub(crate) fn recreate(&self) {
         // The name of a topic just deleted is free a moment later.
         let clock = Clock::start();

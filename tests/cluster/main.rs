@@ -24,6 +24,14 @@ mod snapshots;
 #[path = "../support/oss/stand_in.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod oss_server;
+#[path = "../support/scrape.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod scrape;
+#[path = "../support/topic.rs"]
+mod topic;
+#[path = "../support/streams/stub.rs"]
+#[allow(dead_code, unused_imports, reason = "each test program uses a part")]
+mod stub;
 mod kafka;
 mod cluster;
 mod source;
@@ -36,12 +44,16 @@ mod start;
 mod absent;
 mod growth;
 mod catchup;
+mod replay;
+mod stream_to_windows;
 mod loss;
 #[expect(clippy::print_stdout, reason = "says why it did not run")]
 mod broker;
 mod orphans;
 mod login;
 mod transactions;
+#[expect(clippy::print_stdout, reason = "says what it measured")]
+mod producer;
 mod yarn;
 #[expect(clippy::print_stdout, reason = "says what it measured")]
 mod outages;

@@ -39,7 +39,7 @@ fn wrong_usage_exits_with_2() {
 
 #[test]
 fn commands_not_built_yet_say_so() {
-    let lines = ["dump A", "produce p.yaml", "topic x.yaml", "doctor x.yaml", "sd --listen :1"];
+    let lines = ["dump A", "topic x.yaml", "doctor x.yaml", "sd --listen :1"];
     for line in lines {
         let output = run(&line.split(' ').collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(2), "{line}");

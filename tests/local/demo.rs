@@ -41,3 +41,16 @@ fn a_short_demo_is_exact_as_well() {
     let last = demo.seen.lines.last().unwrap();
     assert!(last.contains("missed 0, doubled 0, 0 executors killed, slowest window"), "{last}");
 }
+
+/// Every way out leads to a closed port of this machine.
+#[test]
+fn without_a_network_live_posts_give_way_to_synthetic_ones() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spindle"));
+    command.args(["demo", "--live", "bitcoin,5g", "--windows", "4", "--port", "0"]);
+    command.env("HTTPS_PROXY", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1");
+    let mut demo = crate::job::start(command);
+    assert_eq!(demo.exit_code(), 0, "{}", demo.seen);
+    assert_eq!(demo.seen.logs("going on with synthetic posts"), 1, "{}", demo.seen);
+    let last = demo.seen.lines.last().unwrap();
+    assert!(last.contains("missed 0, doubled 0"), "{last}");
+}

@@ -22,6 +22,15 @@ mod snapshots;
 #[path = "../support/oss/stand_in.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod oss_server;
+#[path = "../support/scrape.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod scrape;
+#[path = "../support/topic.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod topic;
+#[path = "../support/streams/stub.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod stub;
 mod mock;
 mod jobfile;
 mod commands;
@@ -36,10 +45,14 @@ mod stalls;
 mod clocks;
 mod strangers;
 mod keys;
+mod producer;
 mod demo;
 mod shim;
 mod follow;
+#[expect(clippy::print_stdout, reason = "says why it did not run")]
+mod service;
 mod oss;
+mod streams;
 
 use std::path::Path;
 

@@ -24,6 +24,7 @@ fn everything_is_there_and_is_what_its_sum_says() {
         "README.md",
         "bin/spindle",
         "bin/spindle-submit",
+        "conf/spindle-producer.service",
         "conf/tweets.yaml",
         "lib/spindle-yarn.jar",
         "sbom.cdx.json",

@@ -130,8 +130,19 @@ impl Job {
 /// Starts `spindle` with these arguments.
 pub(crate) fn spindle(args: &[&str]) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
-    command.args(args).stdout(Stdio::piped());
-    run(command, TempDir::new().unwrap(), |command| command.spawn().unwrap())
+    command.args(args);
+    start(command)
+}
+
+/// Starts a command.
+pub(crate) fn start(command: Command) -> Running {
+    start_reading(command, Stdio::null())
+}
+
+/// The same with something to read.
+pub(crate) fn start_reading(mut command: Command, stdin: Stdio) -> Running {
+    command.stdout(Stdio::piped());
+    run(command, TempDir::new().unwrap(), |command| command.stdin(stdin).spawn().unwrap())
 }
 
 fn run(mut command: Command, dir: TempDir, spawn: impl FnOnce(&mut Command) -> Child) -> Running {
