@@ -131,15 +131,15 @@ impl Sink {
         if let Some(nth) = keyword {
             let keyword = inner.keywords.get(usize::from(nth));
             let (key, partition) =
-                keyword.ok_or_else(|| SendError::Refused(format!("there is no keyword {nth}")))?;
+                keyword.ok_or_else(|| SendError::Broken(format!("there is no keyword {nth}")))?;
             record.key = Some(key);
             record.partition = *partition;
         }
-        let (producer, context) = (inner.producer(), inner.producer().context());
-        if !context.admits(number, || producer.in_flight_count() == 0) {
+        let context = inner.producer().context();
+        if !context.admits(number, || context.under_way() == 0) {
             return Err(SendError::Full);
         }
-        producer.send(record).map_err(|(error, _)| {
+        inner.hand_over(record).map_err(|error| {
             context.not_sent(number, None);
             self.not_taken(&error)
         })
@@ -149,6 +149,9 @@ impl Sink {
     /// under way; any number of threads may.
     pub fn reports(&self, reports: &mut Vec<Report>) {
         self.0.serve();
+        if self.0.waits() {
+            self.0.producer().context().tell_of_outage();
+        }
         let innocent = self.0.producer().context().take(reports);
         if !innocent.is_empty() {
             self.send_again(innocent);
@@ -163,9 +166,9 @@ impl Sink {
         Some(format!("{}{}", settings::cut(&reason), meaning::remedy(code)))
     }
 
-    /// Why no broker could be reached, since the last one that took a record.
+    /// Why records wait, if no broker takes them.
     pub fn trouble(&self) -> Option<String> {
-        self.0.producer().context().trouble()
+        self.0.waits().then(|| self.0.producer().context().outage())?
     }
 
     /// Where the logs of the topic's partitions end now, whether committed or not. Blocks for at most 20 s.
@@ -240,7 +243,9 @@ impl Sink {
     /// to itself.
     fn send_alone(&self) {
         let producer = self.0.producer();
-        let Some(record) = producer.context().next_alone(|| producer.in_flight_count() == 0) else { return };
+        let Some(record) = producer.context().next_alone(|| producer.context().under_way() == 0) else {
+            return;
+        };
         let number = record.number;
         if let Some(record) = self.resend(record) {
             producer.context().not_sent(number, Some(record));
@@ -253,7 +258,7 @@ impl Sink {
         let mut record = record(&self.0.topic, one.number, &one.json).ok()?;
         record.key = one.key.as_deref();
         record.partition = Some(one.partition);
-        let (error, _) = producer.send(record).err()?;
+        let error = self.0.hand_over(record).err()?;
         let (reason, fatal) = match self.not_taken(&error) {
             SendError::Full => return Some(one),
             SendError::Refused(reason) => (reason, false),
@@ -270,15 +275,33 @@ impl Inner {
         self.producer.as_ref().expect("there until it is dropped")
     }
 
-    /// Takes the client's events. A poll takes one, and what kind it was only the context sees.
+    fn hand_over(&self, record: BaseRecord<'_, [u8], [u8], usize>) -> Result<(), KafkaError> {
+        let context = self.producer().context();
+        context.sent();
+        let sent = self.producer().send(record).map_err(|(error, _)| error);
+        if sent.is_err() {
+            context.came_back();
+        }
+        sent
+    }
+
+    /// Whether records are under way.
+    fn waits(&self) -> bool {
+        self.producer().context().under_way() > 0
+    }
+
     fn serve(&self) {
-        let producer = self.producer();
-        for _ in 0..POLLS_MAX {
-            let served = producer.context().served();
-            producer.poll(Duration::ZERO);
-            if producer.context().served() == served {
-                break;
-            }
+        serve(self.producer());
+    }
+}
+
+/// Takes the client's events. A poll takes one, and what kind it was only the context sees.
+fn serve(producer: &BaseProducer<Deliveries>) {
+    for _ in 0..POLLS_MAX {
+        let served = producer.context().served();
+        producer.poll(Duration::ZERO);
+        if producer.context().served() == served {
+            break;
         }
     }
 }

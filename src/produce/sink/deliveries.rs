@@ -29,6 +29,8 @@ pub(super) struct Deliveries {
     suspicious: AtomicBool,
     /// Events so far.
     served: AtomicU64,
+    /// Records that were handed over and not heard of. The client's own count has its events in it, too.
+    under_way: AtomicU64,
     inbox: Mutex<Inbox>,
 }
 
@@ -37,9 +39,11 @@ struct Inbox {
     reports: Vec<Report>,
     innocent: Vec<Again>,
     suspects: Suspects,
-    /// Why brokers cannot be reached, since the last acknowledgement.
-    trouble: Option<String>,
-    /// Whether the log says that none can be reached.
+    /// What a connection failed with last, since the last acknowledgement.
+    reason: Option<String>,
+    /// Whether no broker could be reached since then, or they refused: in words.
+    outage: Option<&'static str>,
+    /// Whether the log says so.
     told: bool,
     /// Why the open transaction can only be aborted.
     must_abort: Option<String>,
@@ -61,6 +65,7 @@ impl Deliveries {
             shared_batches,
             suspicious: AtomicBool::new(false),
             served: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
             inbox: Mutex::default(),
         }
     }
@@ -68,6 +73,21 @@ impl Deliveries {
     /// How many events there were.
     pub(super) fn served(&self) -> u64 {
         self.served.load(Ordering::Relaxed)
+    }
+
+    /// A record is about to be handed over.
+    pub(super) fn sent(&self) {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One was heard of, or not taken.
+    pub(super) fn came_back(&self) {
+        self.under_way.fetch_sub(1, Ordering::Release);
+    }
+
+    /// How many records are under way.
+    pub(super) fn under_way(&self) -> u64 {
+        self.under_way.load(Ordering::Acquire)
     }
 
     /// Moves what there is to `reports`, and returns what is to be sent again.
@@ -136,9 +156,27 @@ impl Deliveries {
         None
     }
 
-    /// Why brokers cannot be reached.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.inbox().trouble.clone()
+    /// Why no broker took a record since the last one that did. A broker that closes a quiet connection looks alike: it
+    /// is an outage only when records wait.
+    pub(super) fn outage(&self) -> Option<String> {
+        let inbox = self.inbox();
+        let what = inbox.outage?;
+        Some(inbox.reason.as_ref().map_or_else(|| what.to_owned(), |reason| format!("{what}: {reason}")))
+    }
+
+    /// What a connection failed with last.
+    pub(super) fn reason(&self) -> Option<String> {
+        self.inbox().reason.clone()
+    }
+
+    /// Says once per outage that records wait.
+    pub(super) fn tell_of_outage(&self) {
+        let mut inbox = self.inbox();
+        if let Some(what) = inbox.outage
+            && !std::mem::replace(&mut inbox.told, true)
+        {
+            tracing::warn!(reason = ?inbox.reason, "{what}; records wait");
+        }
     }
 
     /// Why the open transaction can only be aborted.
@@ -167,7 +205,7 @@ impl Deliveries {
 
 impl Inbox {
     fn acknowledged(&mut self) {
-        self.trouble = None;
+        (self.reason, self.outage) = (None, None);
         if std::mem::take(&mut self.told) {
             tracing::info!("Kafka takes records again");
         }
@@ -176,13 +214,6 @@ impl Inbox {
     fn gave_up(&mut self, reason: &str) {
         self.must_abort.get_or_insert_with(|| cut(reason).to_owned());
     }
-
-    /// Says once per outage that records wait.
-    fn tell(&mut self, what: &'static str) {
-        if !std::mem::replace(&mut self.told, true) {
-            tracing::warn!(reason = ?self.trouble, "{what}; records wait");
-        }
-    }
 }
 
 impl ProducerContext for Deliveries {
@@ -190,7 +221,14 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, delivered: &DeliveryResult<'_>, number: usize) {
         self.count();
-        let number = number as u64;
+        self.heard(delivered, number as u64);
+        // Last: a record counts as under way until it is known what became of it.
+        self.came_back();
+    }
+}
+
+impl Deliveries {
+    fn heard(&self, delivered: &DeliveryResult<'_>, number: u64) {
         let mut inbox = self.inbox();
         let (error, message) = match delivered {
             Ok(message) => {
@@ -242,23 +280,21 @@ impl ClientContext for Deliveries {
         tracing::debug!(reason = ?cut(reason), "kafka client error");
         let mut inbox = self.inbox();
         match error.rdkafka_error_code() {
-            // "All brokers are down" says less than what was said before it.
+            // It says less than what was said before it.
             Some(RDKafkaErrorCode::AllBrokersDown) => {
-                inbox.trouble.get_or_insert_with(|| cut(reason).to_owned());
-                inbox.tell("no Kafka broker can be reached");
+                inbox.outage = Some("no Kafka broker can be reached");
+                return;
             }
+            // `Sink::broken` says it.
+            Some(RDKafkaErrorCode::Fatal) => return,
             Some(
                 RDKafkaErrorCode::Authentication
                 | RDKafkaErrorCode::SaslAuthenticationFailed
                 | RDKafkaErrorCode::SSL,
-            ) => {
-                inbox.trouble = Some(cut(reason).to_owned());
-                inbox.tell("Kafka refuses the connection");
-            }
-            // `Sink::broken` says it.
-            Some(RDKafkaErrorCode::Fatal) => {}
-            _ => inbox.trouble = Some(cut(reason).to_owned()),
+            ) => inbox.outage = Some("Kafka refuses the connection"),
+            _ => {}
         }
+        inbox.reason = Some(cut(reason).to_owned());
     }
 
     fn stats_raw(&self, _: &[u8]) {

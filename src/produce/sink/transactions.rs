@@ -31,10 +31,10 @@ pub(super) fn begin_session(
     brokers: &str,
 ) -> Result<(), SinkError> {
     let Err(error) = producer.init_transactions(SESSION_PATIENCE) else { return Ok(()) };
-    producer.poll(Duration::ZERO);
+    super::serve(producer);
     let code = error.rdkafka_error_code();
-    let said = match producer.context().trouble() {
-        Some(trouble) if code == Some(RDKafkaErrorCode::OperationTimedOut) => trouble,
+    let said = match producer.context().reason() {
+        Some(reason) if code == Some(RDKafkaErrorCode::OperationTimedOut) => reason,
         _ => settings::cut(&words(&error)).to_owned(),
     };
     Err(match code {
